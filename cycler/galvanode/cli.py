@@ -1,0 +1,321 @@
+"""The command line. Exit status: 0 done, 1 a run failed or tripped, 2 bad usage or invalid input."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from galvanode.engine.control import Refused
+from galvanode.errors import GalvanodeError, InvalidInput
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="galvanode",
+    help="Battery cycler control and acquisition.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+instruments_app = typer.Typer(help="Drivers, and the instruments of a bench.", no_args_is_help=True)
+app.add_typer(instruments_app, name="instruments")
+
+out = Console()
+err = Console(stderr=True)
+
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", envvar="GALVANODE_DATA", help="Directory of runs and samples.", file_okay=False),
+]
+SpeedOption = Annotated[
+    str | None,
+    typer.Option("--speed", help="Simulated seconds per second, or 'max'. Simulated instruments only."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated instruments' noise.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+DEFAULT_DATA = Path("galvanode-data")
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend become one line and exit status 2."""
+    logging.basicConfig(
+        level=os.environ.get("GALVANODE_LOG", "WARNING").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        app()
+    except (InvalidInput, Refused) as error:
+        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except GalvanodeError as error:
+        err.print(f"galvanode: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No browser: run to the end, print a table.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+    speed: SpeedOption = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Keep the data here.", file_okay=False)] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Eight simulated lithium cells in a chamber, accelerated, with the web page."""
+    from galvanode.demo import run_demo
+
+    _run(run_demo(headless=headless, port=port, speed=_speed(speed), data_dir=data, as_json=json_))
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), or the name of one in the library.")],
+    cell: Annotated[Path, typer.Option("--cell", help="Cell definition (YAML), or a name in the library.")],
+    bench: Annotated[Path, typer.Option("--bench", help="Bench file, or a name in the library.")] = Path(
+        "simulated"
+    ),
+    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the bench.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
+    ] = None,
+    speed: SpeedOption = None,
+    seed: SeedOption = 0,
+    data: DataOption = DEFAULT_DATA,
+    json_: JsonOption = False,
+) -> None:
+    """Run a recipe in the foreground. On a bench simulated in this process --speed defaults to max."""
+    from galvanode.foreground import run_in_foreground
+
+    status = _run(
+        run_in_foreground(
+            recipe=recipe,
+            cell=cell,
+            bench=bench,
+            channel=channel,
+            parameters=_parameters(parameter or []),
+            speed=_speed(speed),
+            seed=seed,
+            data_dir=data,
+            as_json=json_,
+        )
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def check(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), or the name of one in the library.")],
+    cell: Annotated[Path | None, typer.Option("--cell", help="Cell definition (YAML).")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Validate a recipe and show its schedule, its duration and its number of samples."""
+    from galvanode.checking import check_recipe
+
+    check_recipe(recipe, cell, _parameters(parameter or []), as_json=json_, out=out)
+
+
+@app.command()
+def serve(
+    bench: Annotated[Path, typer.Option("--bench", help="Bench file.")],
+    data: DataOption = DEFAULT_DATA,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+    speed: SpeedOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Serve a bench: supervisor, engine and web side, until Ctrl-C."""
+    from galvanode.foreground import serve_bench
+
+    _run(serve_bench(bench=bench, data_dir=data, host=host, port=port, speed=_speed(speed), seed=seed))
+
+
+@app.command()
+def simulate(
+    bench: Annotated[Path, typer.Argument(help="Bench file, or the name of one in the library.")],
+    speed: Annotated[str, typer.Option("--speed", help="Simulated seconds per second.")] = "1",
+    seed: SeedOption = 0,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="Write what the instruments do here (JSON lines).")
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="One JSON line for each instrument once it listens.")
+    ] = False,
+) -> None:
+    """Serve simulated instruments on TCP ports and serial ptys, for this or any other program."""
+    from galvanode_simulator.serve import serve as serve_instruments
+
+    from galvanode.library import find_file
+
+    factor = _speed(speed)
+    if factor is None or math.isinf(factor):
+        raise InvalidInput(
+            f"--speed is {speed!r}; expected a number: instruments on a wire cannot jump in time"
+        )
+
+    def ready(instruments: list[dict[str, Any]]) -> None:
+        for item in instruments:
+            line = (
+                json.dumps(item) if json_ else f"{item['name']:<16} {item['driver']:<14} {item['resource']}"
+            )
+            print(line, flush=True)  # noqa: T201
+
+    _run(serve_instruments(find_file(bench, "benches"), factor, seed, ready, log))
+
+
+@app.command()
+def analyze(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    data: DataOption = DEFAULT_DATA,
+    json_: JsonOption = False,
+) -> None:
+    """Run the analyses of a run's recipe on its data."""
+    from galvanode.foreground import print_summary
+    from galvanode.session import summary_of
+    from galvanode.store.read import Store
+
+    store = Store(data)
+    print_summary(summary_of(store, store.run(run_id), None), as_json=json_)
+
+
+@app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    out_path: Annotated[Path, typer.Argument(metavar="OUT")],
+    format_: Annotated[str, typer.Option("--format", help="bdf, bdf-csv or battery-archive.")] = "bdf",
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Write a run's samples in a format that other programs read."""
+    from galvanode.store.export import export_run
+    from galvanode.store.read import Store
+
+    for path in export_run(Store(data), run_id, format_, out_path):
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def runs(data: DataOption = DEFAULT_DATA, json_: JsonOption = False) -> None:
+    """List the runs of a data directory."""
+    from galvanode.store.read import Store
+
+    records = Store(data).runs()
+    if json_:
+        print(
+            json.dumps(
+                [{"run": r.id, "state": r.state, "title": r.title, "samples": r.samples} for r in records]
+            )
+        )  # noqa: T201
+        return
+    table = Table("run", "channel", "recipe", "cell", "state", "end", "samples")
+    for r in records:
+        names = (Path(r.recipe_name).stem, Path(r.cell_name).stem)
+        table.add_row(r.id, r.channel, *names, r.state, r.end_reason or "", str(r.samples))
+    out.print(table)
+
+
+@app.command()
+def reproduce(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Run the papers' experiments on simulated cells and recover their figures from the data."""
+    from galvanode.reproduce import reproduce_rows
+
+    if not _run(reproduce_rows(ids or [], as_json=json_, out=out)):
+        raise typer.Exit(1)
+
+
+@instruments_app.command("list")
+def instruments_list() -> None:
+    """List the installed drivers."""
+    from galvanode.instrument.bench import driver_classes
+
+    table = Table("driver", "instrument")
+    for name, driver in sorted(driver_classes().items()):
+        table.add_row(name, (driver.__doc__ or "").split("\n")[0])
+    out.print(table)
+
+
+@instruments_app.command("probe")
+def instruments_probe(
+    bench: Annotated[Path, typer.Argument(help="Bench file, or the name of one in the library.")],
+    json_: JsonOption = False,
+) -> None:
+    """Ask every instrument of a bench who it is. Sends nothing that changes its state."""
+    from galvanode.foreground import probe_bench
+
+    if not _run(probe_bench(bench, as_json=json_)):
+        raise typer.Exit(1)
+
+
+@app.command(hidden=True)
+def engine(
+    data: DataOption,
+    bench: Annotated[Path, typer.Option("--bench")],
+    speed: SpeedOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """The engine process, as the supervisor starts it."""
+    from galvanode.engine.host import run_engine
+
+    _run(run_engine(data, bench, speed=_speed(speed), seed=seed))
+
+
+@app.command(hidden=True)
+def web(
+    data: DataOption,
+    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port")] = 8000,
+) -> None:
+    """The web process, as the supervisor starts it."""
+    from galvanode.service.process import run_web
+
+    _run(run_web(data, host, port))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _speed(text: str | None) -> float | None:
+    """Return the speed, ``inf`` for max, None for real time."""
+    if text is None:
+        return None
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not (math.isfinite(speed) and speed > 0):
+        raise InvalidInput(f"--speed is {text!r}; expected a number above 0, or 'max'")
+    return speed
+
+
+def _parameters(texts: list[str]) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise InvalidInput(f"-p {text!r}; expected NAME=VALUE, such as -p half_cycle='30 min'")
+        parameters[name.strip()] = value.strip()
+    return parameters

@@ -1,0 +1,1 @@
+"""Runs: the state machine, step execution, limits, checkpoints, and the supervisor over it all."""

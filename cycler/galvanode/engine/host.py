@@ -1,0 +1,64 @@
+"""The engine process: one station, its control server, its heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from galvanode.clock import SIMULATED_EPOCH_UNIX, Clock, SystemClock, install_clock, simulated_clock
+from galvanode.engine.control import ControlServer
+from galvanode.engine.heartbeat import beat
+from galvanode.engine.signals import ending_signals
+from galvanode.engine.station import Station
+from galvanode.errors import InvalidInput
+from galvanode.instrument.bench import Bench, open_bench, read_bench
+from galvanode.store.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+
+async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, seed: int) -> None:
+    """Serve a bench until SIGTERM, SIGINT or the end of the supervisor; then make everything safe.
+
+    ``speed`` is None for real time; accelerated time is refused for instruments that may be real.
+    """
+    bench = read_bench(bench_path)
+    refuse_acceleration(bench, speed)
+    journal = Journal(data_dir)
+    clock: Clock
+    if speed is None:
+        clock = SystemClock()
+    else:
+        last = journal.last_unix_time_s()
+        clock = simulated_clock(speed, SIMULATED_EPOCH_UNIX if last is None else last)
+    install_clock(clock)
+    station = Station(journal, open_bench(bench, seed), clock, seed)
+    control = ControlServer(data_dir, station.handle)
+    heart = asyncio.ensure_future(beat())
+    ending = ending_signals()
+    try:
+        await station.start()
+        await control.start()
+        await asyncio.wait([heart, ending], return_when=asyncio.FIRST_COMPLETED)
+        if heart.done():
+            logger.error("the supervisor is gone: making every channel safe and ending")
+    finally:
+        ending.cancel()
+        await control.close()
+        await station.close()
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heart
+
+
+def refuse_acceleration(bench: Bench, speed: float | None) -> None:
+    """Raise ``InvalidInput`` if simulated time is asked for on instruments that may be real."""
+    if speed is None or not (outside := bench.outside_simulation()):
+        return
+    raise InvalidInput(
+        f"--speed needs simulated instruments, but {outside[0]!r} answers at {bench.resource(outside[0])}; "
+        "leave --speed out to run in real time",
+        source=bench.path,
+    )

@@ -1,0 +1,66 @@
+"""Where a run stands, as a value: all that is needed to go on from here after a restart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+"""Version of the stored layout; another one is refused by name."""
+
+
+@dataclass(slots=True)
+class LoopPosition:
+    """One loop that the run is inside of."""
+
+    turn: int
+    """0-based."""
+    started_s: float
+    """Test time at which the loop began, s."""
+    detectors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """State of each of its detectors."""
+
+
+@dataclass(slots=True)
+class Position:
+    """Program counter, loops, variables, timers, charge and energy of one run. SI units."""
+
+    instruction: int = 0
+    in_step: bool = False
+    """The step at ``instruction`` has begun; its timers below hold."""
+    loops: dict[str, LoopPosition] = field(default_factory=dict[str, LoopPosition])
+    variables: dict[str, float] = field(default_factory=dict[str, float])
+    cycle: int = 0
+    step_count: int = 0
+    """Steps begun so far; never resets."""
+    attempt: int = 1
+    """1 until the current step is taken up again after an interruption."""
+    step_time_s: float = 0.0
+    step_charge_c: float = 0.0
+    """Integral of |I| dt in this step."""
+    step_energy_j: float = 0.0
+    test_time_s: float = 0.0
+    unix_time_s: float = 0.0
+    """Process UTC of the last reading."""
+    charge_c: float = 0.0
+    discharge_c: float = 0.0
+    charge_energy_j: float = 0.0
+    discharge_energy_j: float = 0.0
+    samples: int = 0
+    left_early: str | None = None
+    """Why the last loop that a detector ended was left."""
+
+    def to_json(self) -> str:
+        """Serialise."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Position:
+        """Restore. Raises ``ValueError`` for a position of another version."""
+        data = json.loads(text)
+        version = data.pop("format", None)
+        if version != FORMAT:
+            raise ValueError(f"the stored position has format {version}; this version reads format {FORMAT}")
+        data["loops"] = {name: LoopPosition(**loop) for name, loop in data["loops"].items()}
+        return cls(**data)

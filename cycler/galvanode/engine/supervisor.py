@@ -1,0 +1,265 @@
+"""The supervisor: starts the engine and the web side, and makes the cells safe when the engine cannot.
+
+Source-measure units have no watchdog on their interface: without this, a dead host leaves current flowing.
+The supervisor does as little as possible, so that little can go wrong with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from galvanode.engine.heartbeat import Pulse
+from galvanode.errors import GalvanodeError
+from galvanode.instrument.bench import Bench, OpenBench, open_bench, read_bench
+from galvanode.instrument.roles import CyclerChannel
+from galvanode.store.journal import Journal
+from galvanode.store.records import Event
+
+logger = logging.getLogger(__name__)
+
+LOG_FILE = "supervisor.jsonl"
+HUNG_AFTER_S = 1.0
+"""Silence after which a child counts as hung; a healthy engine beats ten times in this."""
+_START_WITHIN_S = 60.0
+_STOP_WITHIN_S = 20.0
+_SAFE_WITHIN_S = 10.0
+_RETRY_SAFE_S = 0.2
+_MOST_RESTARTS = 5
+_RESTARTS_WITHIN_S = 60.0
+
+
+class StationBusy(GalvanodeError):
+    """Another supervisor serves this data directory."""
+
+
+@dataclass
+class Child:
+    """One process under supervision."""
+
+    name: Literal["engine", "web"]
+    arguments: Sequence[str]
+    process: asyncio.subprocess.Process | None = None
+
+
+class Supervisor:
+    """Engine and web side of one station."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        bench_path: Path,
+        *,
+        engine_arguments: Sequence[str] = (),
+        web_arguments: Sequence[str] | None = None,
+    ) -> None:
+        self._data_dir = data_dir
+        self._bench_path = bench_path
+        self._bench: Bench | None = None
+        self._engine = Child(
+            "engine",
+            ["engine", "--data", str(data_dir), "--bench", str(bench_path), *engine_arguments],
+        )
+        self._web = (
+            None if web_arguments is None else Child("web", ["web", "--data", str(data_dir), *web_arguments])
+        )
+        self._pulse = Pulse()
+        self._lock = FileLock(data_dir / "supervisor.lock")
+        self._ending = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failure: str | None = None
+        """Why the engine is not restarted any more, if so."""
+
+    async def start(self) -> None:
+        """Take the data directory and start the children. Raises ``InvalidInput`` for a bad bench."""
+        self._bench = read_bench(self._bench_path)
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise StationBusy(
+                f"{self._data_dir} is in use by another galvanode process; stop that one, or use another --data"
+            ) from None
+        await self._pulse.start()
+        children = [child for child in (self._engine, self._web) if child is not None]
+        for child in children:
+            self._tasks.append(asyncio.create_task(self._keep(child), name=f"keep {child.name}"))
+
+    async def wait(self) -> None:
+        """Return when the children are no longer kept: after ``close``, or if one fails for good."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    async def close(self) -> None:
+        """End both children in order; the engine makes its channels safe before it goes."""
+        self._ending.set()
+        for child in (self._web, self._engine):
+            if child is not None:
+                await self._end(child)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pulse.close()
+        self._lock.release()
+
+    # --- one child -------------------------------------------------------------------------------------
+
+    async def _keep(self, child: Child) -> None:
+        """Start a child, and again whenever it ends; after the engine's end make the cells safe first."""
+        starts: list[float] = []
+        while not self._ending.is_set():
+            starts = [start for start in starts if time.monotonic() - start < _RESTARTS_WITHIN_S]
+            if len(starts) > _MOST_RESTARTS:
+                message = f"the {child.name} ended {len(starts)} times within a minute and is not restarted"
+                self._log(f"{child.name}_given_up", message)
+                if child is self._engine:
+                    self.failure = message
+                    return
+                await self._pause(_RESTARTS_WITHIN_S)
+                continue
+            starts.append(time.monotonic())
+            child.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "galvanode",
+                *child.arguments,
+                env=self._pulse.environment(child.name),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in the terminal is for us; the children end in our order
+            )
+            self._log(f"{child.name}_started", f"{child.name} started", pid=child.process.pid)
+            reason = await self._watch(child)
+            if self._ending.is_set():
+                return
+            noticed = time.monotonic()
+            with contextlib.suppress(ProcessLookupError):
+                child.process.kill()
+            await child.process.wait()
+            self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=child.process.pid)
+            if child is self._engine:
+                await self._make_safe(reason, noticed)
+            else:
+                await self._pause(0.5)
+
+    async def _watch(self, child: Child) -> str:
+        """Return why the child needs a successor: it ended, or its heart stopped."""
+        assert child.process is not None
+        started = time.monotonic()
+        exit_ = asyncio.ensure_future(child.process.wait())
+        gone = asyncio.ensure_future(self._pulse.gone(child.name).wait())
+        try:
+            while True:
+                await asyncio.wait([exit_, gone], timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+                if exit_.done():
+                    return f"ended with status {exit_.result()}"
+                if gone.done():
+                    return "hung up"
+                if not self._pulse.has_begun(child.name):
+                    if time.monotonic() - started > _START_WITHIN_S:
+                        return f"did not start within {_START_WITHIN_S:.0f} s"
+                elif (silence := self._pulse.silence_s(child.name)) > HUNG_AFTER_S:
+                    return f"has been silent for {silence:.2f} s"
+        finally:
+            exit_.cancel()
+            gone.cancel()
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            if child is self._engine:
+                await self._make_safe("did not end in time", time.monotonic())
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
+
+    # --- the cells -------------------------------------------------------------------------------------
+
+    async def _make_safe(self, reason: str, noticed: float) -> None:
+        """Open the instruments here, make every cycler safe and verify that by read-back.
+
+        Instruments simulated inside the engine ended with it; there is nothing to open.
+        """
+        assert self._bench is not None
+        bench = self._bench
+        opened = open_bench(_outside_the_engine(bench))
+        results = await asyncio.gather(
+            *(
+                self._make_one_safe(name, instrument, noticed)
+                for name, instrument in opened.instruments.items()
+                if isinstance(instrument, CyclerChannel)
+            )
+        )
+        await _close_quietly(opened)
+        kinds = {True: "made_safe", False: "not_safe"}
+        events = [
+            Event(None, time.time(), None, kinds[ok], f"supervisor, after the engine {reason}: {message}", {})
+            for ok, message in results
+        ]
+        events.insert(0, Event(None, time.time(), None, "engine_lost", f"the engine {reason}", {}))
+        try:
+            await asyncio.to_thread(_record, self._data_dir, events)
+        except Exception:  # the cells come first: the engine is restarted whatever the store says
+            logger.exception("what the supervisor did could not be stored; it is in %s", LOG_FILE)
+
+    async def _make_one_safe(self, name: str, instrument: CyclerChannel, noticed: float) -> tuple[bool, str]:
+        deadline = time.monotonic() + _SAFE_WITHIN_S
+        while True:
+            try:
+                await instrument.make_safe()
+            except GalvanodeError as error:
+                message = f"{name} is not safe: {error}"
+                self._log("not_safe", message, instrument=name)
+                if time.monotonic() > deadline:
+                    return False, message
+                await asyncio.sleep(_RETRY_SAFE_S)
+            else:
+                took = time.monotonic() - noticed
+                message = f"{name} output off and terminals open, verified by read-back after {took:.3f} s"
+                self._log("made_safe", message, instrument=name, took_s=took)
+                return True, message
+
+    def _log(self, kind: str, message: str, **details: Any) -> None:
+        logger.log(logging.INFO if kind.endswith("_started") else logging.WARNING, "%s", message)
+        line = json.dumps({"unix_time_s": time.time(), "kind": kind, "message": message, **details})
+        with (self._data_dir / LOG_FILE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def _outside_the_engine(bench: Bench) -> Bench:
+    real = {name: entry for name, entry in bench.instruments.items() if entry.simulated is None}
+    channels = {name: channel for name, channel in bench.channels.items() if channel.cycler in real}
+    return Bench(bench.title, bench.visa, real, channels, bench.document)
+
+
+async def _close_quietly(bench: OpenBench) -> None:
+    with contextlib.suppress(GalvanodeError):
+        await bench.close()
+
+
+def _record(data_dir: Path, events: list[Event]) -> None:
+    journal = Journal(data_dir)
+    try:
+        journal.record(events)
+    finally:
+        journal.close()

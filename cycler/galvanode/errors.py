@@ -1,0 +1,35 @@
+"""Errors that reach a person: what happened, where, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class GalvanodeError(Exception):
+    """Base of every error that Galvanode raises on purpose."""
+
+
+class InvalidInput(GalvanodeError):
+    """A file or an argument that a person wrote is not acceptable.
+
+    Shown as one line: ``file:line:column: message``. Lines and columns count from 1; both are None
+    where the fault has no place in a file (a command line parameter, say).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | Path | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        self.message = message
+        self.source = None if source is None else str(source)
+        self.line = line
+        self.column = column
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        place = [str(part) for part in (self.source, self.line, self.column) if part is not None]
+        return ":".join(place) + ": " + self.message if place else self.message

@@ -1,0 +1,226 @@
+"""Benches: which instruments there are, where they answer, and which of them make a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from galvanode.document import Document, read_document, validate
+from galvanode.errors import InvalidInput
+from galvanode.instrument.link import SIMULATOR_BACKEND, Link, LinkSettings, open_link
+from galvanode.instrument.roles import Chamber, CyclerChannel, Instrument
+from galvanode.units import Kelvin, Seconds
+
+DRIVERS = "galvanode.drivers"
+"""Entry point group in which drivers register."""
+
+
+class InstrumentEntry(BaseModel):
+    """One instrument of a bench file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: str
+    resource: str | None = None
+    """VISA resource name; a simulated instrument has one made from its name."""
+    timeout: Seconds | None = None
+    baud_rate: int | None = Field(default=None, gt=0)
+    setpoint: Kelvin | None = None
+    """Temperature that a chamber is set to when the service starts."""
+    simulated: dict[str, Any] | None = None
+    """What the simulator needs to know; nobody else reads it."""
+
+
+class ChannelEntry(BaseModel):
+    """One channel: the instruments wired to one cell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cycler: str
+    chamber: str | None = None
+
+
+class _BenchFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    visa: str = "@py"
+    instruments: dict[str, InstrumentEntry] = Field(min_length=1)
+    channels: dict[str, ChannelEntry] = {}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A bench file that holds together: every driver exists, every channel has its instruments."""
+
+    title: str
+    visa: str
+    """PyVISA backend of the real instruments: ``@py``, or ``@ivi`` for a vendor's VISA library."""
+    instruments: dict[str, InstrumentEntry]
+    channels: dict[str, ChannelEntry]
+    document: Document
+    """Where it was read from, for errors with a place."""
+
+    @property
+    def path(self) -> Path:
+        """The file it was read from."""
+        return Path(self.document.source)
+
+    def resource(self, name: str) -> str:
+        """VISA resource name of an instrument."""
+        return self.instruments[name].resource or f"TCPIP::{name}::5025::SOCKET"
+
+    def backend(self, name: str, seed: int = 0) -> str:
+        """PyVISA library specification through which an instrument is opened."""
+        if self.instruments[name].simulated is None:
+            return self.visa
+        return f"{self.path}?seed={seed}@{SIMULATOR_BACKEND}"
+
+    def outside_simulation(self) -> list[str]:
+        """Names of the instruments that may be real: neither simulated nor served by this machine.
+
+        Accelerated time on a real instrument would cut every duration short, so it is refused for these.
+        """
+        return [
+            name
+            for name, entry in self.instruments.items()
+            if entry.simulated is None and not _is_local(self.resource(name))
+        ]
+
+
+def _is_local(resource: str) -> bool:
+    upper = resource.upper()
+    return upper.startswith(("TCPIP::127.", "TCPIP::LOCALHOST::", "TCPIP0::127.", "ASRL/DEV/PTS/"))
+
+
+def read_bench(path: Path) -> Bench:
+    """Read a bench file. Raises ``InvalidInput`` with the place of the fault."""
+    document = read_document(path)
+    file = validate(document, _BenchFile)
+    known = driver_classes()
+    for name, entry in file.instruments.items():
+        place = ("instruments", name)
+        if not name.isidentifier():
+            message = f"instrument {name!r}: expected a name of letters, digits and underscores"
+            raise document.error(place, message, key=True)
+        if entry.driver not in known:
+            message = f"'driver' is {entry.driver!r}; expected one of {', '.join(sorted(known))}"
+            raise document.error((*place, "driver"), message)
+        if entry.resource is None and entry.simulated is None:
+            message = f"instrument {name!r} needs a 'resource', such as 'TCPIP::10.0.0.5::5025::SOCKET'"
+            raise document.error(place, message, key=True)
+    users: dict[str, str] = {}
+    channels = file.channels or {
+        name: ChannelEntry(cycler=name)
+        for name, entry in file.instruments.items()
+        if issubclass_of_role(known[entry.driver], CyclerChannel)
+    }
+    for name, channel in channels.items():
+        _check_reference(document, file, known, ("channels", name, "cycler"), channel.cycler, CyclerChannel)
+        if channel.chamber is not None:
+            _check_reference(document, file, known, ("channels", name, "chamber"), channel.chamber, Chamber)
+        if channel.cycler in users:
+            message = f"{channel.cycler!r} is already the cycler of channel {users[channel.cycler]!r}"
+            raise document.error(("channels", name, "cycler"), message)
+        users[channel.cycler] = name
+    return Bench(
+        title=file.title,
+        visa=file.visa,
+        instruments=file.instruments,
+        channels=channels,
+        document=document,
+    )
+
+
+def _check_reference(
+    document: Document,
+    file: _BenchFile,
+    known: Mapping[str, type],
+    place: tuple[str, ...],
+    name: str,
+    role: type,
+) -> None:
+    entry = file.instruments.get(name)
+    if entry is None:
+        message = f"{name!r} is no instrument of this bench; expected one of {', '.join(file.instruments)}"
+        raise document.error(place, message)
+    if not issubclass_of_role(known[entry.driver], role):
+        raise document.error(place, f"{name!r} is a {entry.driver}, which is no {role.__name__}")
+
+
+def issubclass_of_role(driver: type, role: type) -> bool:
+    """Tell whether a driver class has the methods of a role (``CyclerChannel``, ``Chamber``)."""
+    methods = [name for name in dir(role) if not name.startswith("_")]
+    return all(callable(getattr(driver, name, None)) for name in methods)
+
+
+class Driver(Protocol):
+    """A driver class: made from a link, with the settings that its family frames messages by."""
+
+    link_settings: LinkSettings
+
+    def __call__(self, link: Link) -> Instrument:
+        """Make the driver of the instrument at the end of a link."""
+        ...
+
+
+def driver_classes() -> dict[str, Any]:
+    """Return the installed drivers by name."""
+    return {entry.name: entry.load() for entry in entry_points(group=DRIVERS)}
+
+
+@dataclass(frozen=True)
+class OpenChannel:
+    """A channel with its instruments open."""
+
+    name: str
+    cycler: CyclerChannel
+    chamber: str | None
+
+
+@dataclass(frozen=True)
+class OpenBench:
+    """A bench with its instruments open."""
+
+    bench: Bench
+    instruments: dict[str, Instrument]
+    channels: dict[str, OpenChannel]
+
+    @property
+    def chambers(self) -> dict[str, Chamber]:
+        """The chambers by name."""
+        return {name: item for name, item in self.instruments.items() if isinstance(item, Chamber)}
+
+    async def close(self) -> None:
+        """Give all links back."""
+        for instrument in self.instruments.values():
+            await instrument.close()
+
+
+def open_bench(bench: Bench, seed: int = 0) -> OpenBench:
+    """Make the drivers of a bench. Real instruments are reached with the first message."""
+    known = driver_classes()
+    instruments: dict[str, Instrument] = {}
+    for name, entry in bench.instruments.items():
+        driver: Driver = known[entry.driver]
+        defaults = driver.link_settings
+        settings = LinkSettings(
+            write_termination=defaults.write_termination,
+            read_termination=defaults.read_termination,
+            encoding=defaults.encoding,
+            timeout_s=defaults.timeout_s if entry.timeout is None else entry.timeout,
+            baud_rate=defaults.baud_rate if entry.baud_rate is None else entry.baud_rate,
+        )
+        instruments[name] = driver(open_link(name, bench.backend(name, seed), bench.resource(name), settings))
+    channels: dict[str, OpenChannel] = {}
+    for name, channel in bench.channels.items():
+        cycler = instruments[channel.cycler]
+        if not isinstance(cycler, CyclerChannel):
+            raise InvalidInput(f"{channel.cycler!r} is no cycler", source=bench.document.source)
+        channels[name] = OpenChannel(name, cycler, channel.chamber)
+    return OpenBench(bench, instruments, channels)

@@ -1,0 +1,188 @@
+"""Links: text messages to and from an instrument, over VISA.
+
+PyVISA blocks and is not safe across threads, so a session to a real instrument owns one thread: its calls
+queue up there, and a slow instrument delays nobody else. Sessions of the in-process simulator answer in
+microseconds and are called where they are. After a timeout or a cancellation the late reply is still
+coming and would be taken for the answer to the next question: such a link is *dirty*, and it is reopened
+before anything else is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import pyvisa
+from pyvisa import constants
+from pyvisa.errors import InvalidSession, VisaIOError
+from pyvisa.resources import MessageBasedResource, SerialInstrument
+
+from galvanode.errors import GalvanodeError
+
+T = TypeVar("T")
+
+SIMULATOR_BACKEND = "galvanode"
+"""Name of the PyVISA backend of the in-process simulator."""
+
+
+class LinkError(GalvanodeError):
+    """The instrument cannot be reached: no answer in time, or no connection."""
+
+
+class LinkTimeout(LinkError):
+    """No answer within the link's timeout."""
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """How an instrument family frames its messages; what a bench file may change is in seconds and baud."""
+
+    write_termination: str = "\n"
+    read_termination: str = "\n"
+    timeout_s: float = 1.0
+    baud_rate: int = 9600
+    encoding: str = "ascii"
+
+
+class Link(Protocol):
+    """One conversation with one instrument."""
+
+    name: str
+
+    async def query(self, message: str) -> str:
+        """Send a message and return its one-line answer. Raises ``LinkError``."""
+        ...
+
+    async def write(self, message: str) -> None:
+        """Send a message that has no answer. Raises ``LinkError``."""
+        ...
+
+    async def close(self) -> None:
+        """Close the session."""
+        ...
+
+
+def _open(backend: str, resource: str, settings: LinkSettings) -> MessageBasedResource:
+    """Open a VISA session; blocking."""
+    manager = pyvisa.ResourceManager(backend)
+    session = manager.open_resource(
+        resource,
+        open_timeout=round(settings.timeout_s * 1000),
+        timeout=round(settings.timeout_s * 1000),
+    )
+    if not isinstance(session, MessageBasedResource):
+        session.close()
+        raise LinkError(f"{resource} does not carry messages; expected a GPIB, TCPIP, USB or ASRL resource")
+    session.encoding = settings.encoding
+    session.write_termination = settings.write_termination
+    session.read_termination = settings.read_termination
+    if isinstance(session, SerialInstrument):
+        session.baud_rate = settings.baud_rate
+        session.flush(constants.BufferOperation.discard_read_buffer)
+    return session
+
+
+def _as_link_error(name: str, resource: str, error: Exception) -> LinkError:
+    if isinstance(error, VisaIOError) and error.error_code == constants.StatusCode.error_timeout:
+        return LinkTimeout(f"{name} ({resource}) did not answer in time; check its cable, power and address")
+    return LinkError(f"{name} ({resource}) cannot be reached: {error}")
+
+
+_VISA_ERRORS = (VisaIOError, InvalidSession, OSError, UnicodeError, ValueError)
+
+
+class InlineLink:
+    """A session of the in-process simulator: calls return at once, so no thread is needed."""
+
+    def __init__(self, name: str, backend: str, resource: str, settings: LinkSettings) -> None:
+        self.name = name
+        self.resource = resource
+        self._session = _open(backend, resource, settings)
+        self._query = self._session.query
+
+    async def query(self, message: str) -> str:
+        """Send a message and return its one-line answer."""
+        try:
+            return self._query(message)
+        except _VISA_ERRORS as error:
+            raise _as_link_error(self.name, self.resource, error) from error
+
+    async def write(self, message: str) -> None:
+        """Send a message that has no answer."""
+        try:
+            self._session.write(message)
+        except _VISA_ERRORS as error:
+            raise _as_link_error(self.name, self.resource, error) from error
+
+    async def close(self) -> None:
+        """Close the session."""
+        self._session.close()
+
+
+class ThreadedLink:
+    """A session to an instrument outside this process, on a thread of its own."""
+
+    def __init__(self, name: str, backend: str, resource: str, settings: LinkSettings) -> None:
+        self.name = name
+        self.resource = resource
+        self._backend = backend
+        self._settings = settings
+        self._session: MessageBasedResource | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"link-{name}")
+        self._turn = asyncio.Lock()
+        self._dirty = False
+
+    async def query(self, message: str) -> str:
+        """Send a message and return its one-line answer."""
+        return await self._call(lambda session: session.query(message))
+
+    async def write(self, message: str) -> None:
+        """Send a message that has no answer."""
+        await self._call(lambda session: session.write(message))
+
+    async def close(self) -> None:
+        """Close the session and end its thread."""
+        async with self._turn:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close_session)
+            self._thread.shutdown(wait=False)
+
+    async def _call(self, action: Callable[[MessageBasedResource], T]) -> T:
+        async with self._turn:
+            dirty, self._dirty = self._dirty, True  # dirty until the answer is in
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._blocking_call, action, dirty
+            )
+            self._dirty = False
+            return answer
+
+    def _blocking_call(self, action: Callable[[MessageBasedResource], T], reopen: bool) -> T:
+        try:
+            if reopen:
+                self._close_session()
+            if self._session is None:
+                self._session = _open(self._backend, self.resource, self._settings)
+            return action(self._session)
+        except _VISA_ERRORS as error:
+            raise _as_link_error(self.name, self.resource, error) from error
+
+    def _close_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            # A connection that is gone already cannot be closed; there is nothing left to do about it.
+            with contextlib.suppress(*_VISA_ERRORS):
+                session.close()
+
+
+def open_link(name: str, backend: str, resource: str, settings: LinkSettings) -> Link:
+    """Return the link to a VISA resource.
+
+    ``backend`` is a PyVISA library specification such as ``@py``, ``@ivi`` or ``bench.yaml@galvanode``.
+    A link to a real instrument opens with its first message.
+    """
+    if backend.endswith("@" + SIMULATOR_BACKEND):
+        return InlineLink(name, backend, resource, settings)
+    return ThreadedLink(name, backend, resource, settings)

@@ -1,0 +1,118 @@
+"""Roles: what the engine may ask of an instrument. A driver implements one or more of them.
+
+Structural types (``typing.Protocol``): a driver inherits nothing from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from galvanode.errors import GalvanodeError
+from galvanode.instrument.reading import ChamberReading, Reading
+
+
+class UnsafeState(GalvanodeError):
+    """The safe state could not be verified by read-back: current may be flowing."""
+
+
+class OutOfRange(GalvanodeError):
+    """A set point that the instrument cannot do; nothing was sent."""
+
+
+class InstrumentError(GalvanodeError):
+    """The instrument refused a command or is not what the bench file says it is."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a cycler channel can do; the engine refuses a program that asks for more."""
+
+    modes: frozenset[Literal["rest", "current", "voltage"]]
+    voltage: tuple[float, float]
+    """V, lowest and highest."""
+    current: tuple[float, float]
+    """A, lowest and highest."""
+    fastest_poll_s: float
+    """Shortest real time between two readings, s."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Bounds that the instrument itself must hold, programmed before the output goes on. V and A."""
+
+    voltage_min: float
+    voltage_max: float
+    current_max: float
+    """Magnitude, either sign."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who answers: the four fields of ``*IDN?`` or what comes closest."""
+
+    manufacturer: str
+    model: str
+    serial: str
+    firmware: str
+
+
+@runtime_checkable
+class Instrument(Protocol):
+    """What every instrument does."""
+
+    async def identify(self) -> Identity:
+        """Ask who answers; raise ``InstrumentError`` if it is not this driver's family."""
+        ...
+
+    async def make_safe(self) -> None:
+        """Bring the instrument into its safe state and verify that by read-back.
+
+        For a source: output off and terminals open (high impedance). Works from any state, on an
+        instrument in use, without ``prepare``. Raises ``UnsafeState`` if the read-back disagrees.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the link back. Does not touch the instrument's state."""
+        ...
+
+
+@runtime_checkable
+class CyclerChannel(Instrument, Protocol):
+    """One channel that drives a cell, polled by the host."""
+
+    capabilities: Capabilities
+
+    async def prepare(self, envelope: Envelope) -> None:
+        """Reset, set up the measurement and program the envelope. The output stays off."""
+        ...
+
+    async def rest(self) -> None:
+        """Leave the cell at open circuit, its voltage measured."""
+        ...
+
+    async def source_current(self, amps: float) -> None:
+        """Hold a current; positive charges. Raises ``OutOfRange`` and sends nothing if it cannot."""
+        ...
+
+    async def source_voltage(self, volts: float, current_limit: float) -> None:
+        """Hold a voltage with at most ``current_limit`` A of either sign."""
+        ...
+
+    async def read(self) -> Reading:
+        """Measure voltage and current together. Raises ``BadReading`` for NaN and overflow."""
+        ...
+
+
+@runtime_checkable
+class Chamber(Instrument, Protocol):
+    """A temperature chamber."""
+
+    async def set_temperature(self, kelvin: float) -> None:
+        """Go to a temperature and hold it; verified by read-back of the set point."""
+        ...
+
+    async def read(self) -> ChamberReading:
+        """Read the temperature, the set point and any alarm."""
+        ...

@@ -1,0 +1,160 @@
+"""SCPI instruments as a table of settings: one line per command of the manual.
+
+    source_current = Setting(":SOUR:CURR {:.9E}", unit="A", limits=(-1.05, 1.05))
+
+A value outside its limits is refused, never clipped; every setting is followed by a look at the
+instrument's error queue in the same message, so that a refusal is known at once and costs no trip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+from galvanode.instrument.link import Link
+from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange
+
+V = TypeVar("V", float, bool, str, int)
+
+
+class BoundSetting(Generic[V]):
+    """One setting of one instrument."""
+
+    def __init__(self, setting: Setting[V], instrument: ScpiInstrument) -> None:
+        self._setting = setting
+        self._instrument = instrument
+
+    async def set(self, value: V) -> None:
+        """Send the value. Raises ``OutOfRange`` before sending, ``InstrumentError`` if it is refused."""
+        await self._instrument.command(self._setting.message(value))
+
+    async def get(self) -> V:
+        """Ask for the value."""
+        setting = self._setting
+        if setting.query is None:
+            raise TypeError(f"{setting.name} cannot be queried")
+        return setting.parse(await self._instrument.link.query(setting.query))
+
+
+class Setting(Generic[V]):
+    """A command with one argument: its text, unit, range and how to ask for it.
+
+    ``query`` defaults to the command's header with a question mark.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        unit: str = "",
+        limits: tuple[float, float] | None = None,
+        choices: tuple[str, ...] | None = None,
+        query: str | None = None,
+        cast: Callable[[str], V] | None = None,
+    ) -> None:
+        self.command = command
+        self.unit = unit
+        self.limits = limits
+        self.choices = choices
+        self.query = command.split(" ")[0] + "?" if query is None else query
+        self.cast = cast
+        self.name = command
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instrument: None, owner: type) -> Setting[V]: ...
+    @overload
+    def __get__(self, instrument: ScpiInstrument, owner: type) -> BoundSetting[V]: ...
+    def __get__(self, instrument: ScpiInstrument | None, owner: type) -> Any:
+        return self if instrument is None else BoundSetting(self, instrument)
+
+    def message(self, value: V) -> str:
+        """Return the command with its argument. Raises ``OutOfRange``."""
+        if self.choices is not None and value not in self.choices:
+            raise OutOfRange(f"{self.name} is {value!r}; expected one of {', '.join(self.choices)}")
+        if isinstance(value, bool):
+            return self.command.format(int(value))
+        if isinstance(value, float | int):
+            if not math.isfinite(value):
+                raise OutOfRange(f"{self.name} is {value}; expected a finite number")
+            if self.limits is not None and not self.limits[0] <= value <= self.limits[1]:
+                low, high = self.limits
+                raise OutOfRange(
+                    f"{self.name} is {value:g} {self.unit}; expected {low:g} to {high:g} {self.unit}"
+                )
+        return self.command.format(value)
+
+    def parse(self, answer: str) -> V:
+        """Return the value in an answer."""
+        text = answer.strip()
+        try:
+            if self.cast is not None:
+                return self.cast(text)
+            return float(text)  # type: ignore[return-value]
+        except ValueError:
+            raise InstrumentError(
+                f"{self.query} answered {answer[:60]!r}; expected a value of {self.name}"
+            ) from None
+
+
+def on_off(text: str) -> bool:
+    """Parse an SCPI boolean."""
+    if text in ("1", "ON"):
+        return True
+    if text in ("0", "OFF"):
+        return False
+    raise ValueError(text)
+
+
+def keyword(text: str) -> str:
+    """Parse SCPI character data."""
+    return text.strip().strip('"').upper()
+
+
+class ScpiInstrument:
+    """An IEEE 488.2 instrument with an error queue."""
+
+    error_query = ":SYST:ERR?"
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    @property
+    def name(self) -> str:
+        """Name of the instrument in the bench file."""
+        return self.link.name
+
+    async def command(self, message: str) -> None:
+        """Send a command and ask in the same message whether it was accepted.
+
+        Raises ``InstrumentError`` with the instrument's own words.
+        """
+        answer = await self.link.query(f"{message};{self.error_query}")
+        code = answer.split(",", 1)[0].strip()
+        if code not in ("0", "+0"):
+            raise InstrumentError(f"{self.name} refused {message!r}: {answer.strip()}")
+
+    async def clear_errors(self) -> list[str]:
+        """Empty the error queue and return what was in it."""
+        errors: list[str] = []
+        while len(errors) < 100:  # the deepest queue of a supported instrument is shorter
+            answer = (await self.link.query(self.error_query)).strip()
+            if answer.split(",", 1)[0] in ("0", "+0"):
+                return errors
+            errors.append(answer)
+        raise InstrumentError(f"{self.name} reports errors without end; the last is {errors[-1]}")
+
+    async def identity(self) -> Identity:
+        """Ask ``*IDN?``."""
+        answer = await self.link.query("*IDN?")
+        fields = [field.strip() for field in answer.split(",", 3)]
+        if len(fields) != 4:
+            raise InstrumentError(f"{self.name} answered {answer[:80]!r} to *IDN?; expected four fields")
+        return Identity(*fields)
+
+    async def close(self) -> None:
+        """Give the link back."""
+        await self.link.close()

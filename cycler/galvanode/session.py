@@ -1,0 +1,161 @@
+"""A station for as long as a command lasts: supervisor, engine and, if wanted, the web side."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galvanode.analysis import Result, RunData, analyse
+from galvanode.engine.control import ControlClient, EngineUnavailable
+from galvanode.engine.host import refuse_acceleration
+from galvanode.engine.run import FINISHED
+from galvanode.engine.supervisor import Supervisor
+from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.instrument.bench import Bench, read_bench
+from galvanode.store.read import Store
+from galvanode.store.records import RunRecord
+
+_FOLLOW_EVERY_S = 0.2
+
+
+class EngineFailed(GalvanodeError):
+    """The engine ends again and again; its cells were made safe."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One run to start."""
+
+    channel: str
+    recipe: Path
+    cell: Path
+    parameters: dict[str, str]
+
+
+@dataclass
+class Session:
+    """The running station, as a command talks to it."""
+
+    supervisor: Supervisor
+    client: ControlClient
+    data_dir: Path
+
+    async def submit(self, submission: Submission) -> str:
+        """Start a run and return its id. Raises ``Refused`` with the place of the fault."""
+        answer = await self.client.call(
+            "submit",
+            {
+                "channel": submission.channel,
+                "recipe": submission.recipe.read_text(encoding="utf-8"),
+                "recipe_name": str(submission.recipe),
+                "cell": submission.cell.read_text(encoding="utf-8"),
+                "cell_name": str(submission.cell),
+                "parameters": submission.parameters,
+            },
+        )
+        return str(answer["run"])
+
+    async def follow(
+        self, runs: Sequence[str], report: Callable[[dict[str, dict[str, Any]]], None]
+    ) -> list[RunRecord]:
+        """Wait until all runs have ended; ``report`` gets the channel states of those under way, by run."""
+        store = Store(self.data_dir)
+        pending = set(runs)
+        while pending:
+            await asyncio.sleep(_FOLLOW_EVERY_S)
+            if self.supervisor.failure is not None:
+                raise EngineFailed(self.supervisor.failure)
+            try:
+                status = await self.client.call("status")
+            except EngineUnavailable:
+                continue  # being restarted by the supervisor
+            states = {state["run"]: state for state in status["channels"] if state["run"] is not None}
+            report(states)
+            for run in pending - states.keys():
+                if store.run(run).state in FINISHED:
+                    pending.discard(run)
+                elif store.run(run).state == "interrupted":
+                    raise EngineFailed(f"run {run} was interrupted and could not be resumed")
+        return [store.run(run) for run in runs]
+
+    async def stop_all(self) -> None:
+        """End every run."""
+        await self.client.call("stop_all")
+
+
+@asynccontextmanager
+async def session(
+    data_dir: Path,
+    bench: Path,
+    *,
+    speed: float | None,
+    seed: int,
+    web: Sequence[str] | None = None,
+) -> AsyncIterator[Session]:
+    """Start a station and end it in order: everything safe, everything committed."""
+    refuse_acceleration(read_bench(bench), speed)
+    arguments = ["--seed", str(seed)]
+    if speed is not None:
+        arguments += ["--speed", "max" if math.isinf(speed) else repr(speed)]
+    supervisor = Supervisor(data_dir, bench, engine_arguments=arguments, web_arguments=web)
+    await supervisor.start()
+    client = ControlClient(data_dir)
+    try:
+        await _wait_for_engine(supervisor, client)
+        yield Session(supervisor, client, data_dir)
+    finally:
+        await client.close()
+        await supervisor.close()
+
+
+async def _wait_for_engine(supervisor: Supervisor, client: ControlClient) -> None:
+    while supervisor.failure is None:
+        try:
+            await client.call("status")
+        except EngineUnavailable:
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise EngineFailed(supervisor.failure)
+
+
+def pick_channel(bench: Bench, asked: str | None, cell: Path) -> str:
+    """Return the channel to run on: the one asked for, the only one, or the one named after the cell file."""
+    names = list(bench.channels)
+    if asked is not None:
+        if asked not in bench.channels:
+            raise InvalidInput(f"no channel {asked!r}; expected one of {', '.join(names)}", source=bench.path)
+        return asked
+    if len(names) == 1:
+        return names[0]
+    named_after_cell = cell.stem.replace("-", "_")
+    if named_after_cell in bench.channels:
+        return named_after_cell
+    raise InvalidInput(f"choose a channel with --channel: {', '.join(names)}", source=bench.path)
+
+
+def results_of(store: Store, run: RunRecord) -> dict[str, Result]:
+    """Run the analyses that the recipe names on the data of a run."""
+    data = RunData(samples=store.samples(run.id), steps=store.steps(run.id), area_m2=run.area_m2)
+    return analyse(run.analyses, data)
+
+
+def summary_of(store: Store, run: RunRecord, wall_s: float | None) -> dict[str, Any]:
+    """Return what ``run --json`` and ``analyze --json`` print."""
+    return {
+        "run": run.id,
+        "state": run.state,
+        "end_reason": run.end_reason,
+        "samples": run.samples,
+        "simulated_s": run.test_time_s,
+        "wall_s": wall_s,
+        "results": {
+            name: {"value": result.value, "unit": result.unit}
+            for name, result in results_of(store, run).items()
+        },
+    }

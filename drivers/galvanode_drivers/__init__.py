@@ -1,0 +1,1 @@
+"""Instrument drivers, found through the entry point group `galvanode.drivers`."""

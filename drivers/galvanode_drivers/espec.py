@@ -1,0 +1,92 @@
+"""ESPEC temperature chambers with a P-300 or SCP-220 controller (ASCII protocol, CR LF)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from galvanode.instrument.link import Link, LinkSettings
+from galvanode.instrument.reading import ChamberReading, measured
+from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange, UnsafeState
+
+_ZERO_CELSIUS = 273.15
+
+
+class EspecChamber:
+    """ESPEC chamber, temperature only (P-300 and SCP-220 communication manuals)."""
+
+    link_settings = LinkSettings(write_termination="\r\n", read_termination="\r\n", timeout_s=2.0)
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    @property
+    def name(self) -> str:
+        """Name of the chamber in the bench file."""
+        return self.link.name
+
+    async def identify(self) -> Identity:
+        """Ask for the controller's type (``TYPE?``) and ROM version (``ROM?``)."""
+        kind = await self._ask("TYPE?")
+        fields = [field.strip() for field in kind.split(",")]
+        if len(fields) < 2:
+            raise InstrumentError(f"{self.name} answered {kind!r} to TYPE?; expected an ESPEC controller")
+        return Identity("ESPEC", fields[-2], "unknown", await self._ask("ROM?"))
+
+    async def set_temperature(self, kelvin: float) -> None:
+        """Go to a temperature and hold it; the set point is read back."""
+        celsius = kelvin - _ZERO_CELSIUS
+        _, _, high, low = await self._temperatures()
+        if not low <= celsius <= high:
+            raise OutOfRange(f"{self.name}: {celsius:g} degC; its alarm limits are {low:g} to {high:g} degC")
+        await self._tell(f"TEMP, S{celsius:.1f}")
+        await self._tell("MODE,CONSTANT")
+        _, setpoint, _, _ = await self._temperatures()
+        if abs(setpoint - celsius) > 0.06:  # the controller keeps tenths of a degree
+            raise InstrumentError(f"{self.name}: set to {celsius:.1f} degC but reads back {setpoint:g} degC")
+
+    async def read(self) -> ChamberReading:
+        """Read the temperature, the set point and any alarm."""
+        temperature, setpoint, _, _ = await self._temperatures()
+        alarm = (await self._ask("ALARM?")).split(",", 1)
+        return ChamberReading(
+            temperature + _ZERO_CELSIUS,
+            setpoint + _ZERO_CELSIUS,
+            None if alarm[0].strip() == "0" else f"alarm {','.join(alarm[1:]) or alarm[0]}",
+        )
+
+    async def make_safe(self) -> None:
+        """Stop heating and cooling (standby), verified by read-back."""
+        await self._tell("MODE,STANDBY")
+        mode = await self._ask("MODE?")
+        if mode.split(",")[0].strip() not in ("STANDBY", "OFF"):
+            raise UnsafeState(
+                f"{self.name}: mode reads back as {mode!r}; expected STANDBY. Switch it off by hand"
+            )
+
+    async def close(self) -> None:
+        """Give the link back."""
+        await self.link.close()
+
+    async def _temperatures(self) -> tuple[float, float, float, float]:
+        answer = await self._ask("TEMP?")
+        fields = answer.split(",")
+        if len(fields) != 4:
+            raise InstrumentError(f"{self.name} answered {answer!r} to TEMP?; expected four numbers")
+        pv, sp, high, low = (measured(field) for field in fields)
+        return pv, sp, high, low
+
+    async def _ask(self, message: str) -> str:
+        """Send a monitoring command; a controller that is busy is asked again, twice."""
+        for pause_s in (0.2, 0.5, None):
+            answer = (await self.link.query(message)).strip()
+            if not answer.startswith("NA:"):
+                return answer
+            if pause_s is None or "NOT READY" not in answer:
+                break
+            await asyncio.sleep(pause_s)
+        raise InstrumentError(f"{self.name} refused {message!r}: {answer}")
+
+    async def _tell(self, message: str) -> None:
+        answer = await self._ask(message)
+        if not answer.startswith("OK:"):
+            raise InstrumentError(f"{self.name} answered {answer!r} to {message!r}; expected OK")

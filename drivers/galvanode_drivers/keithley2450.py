@@ -1,0 +1,172 @@
+"""Keithley 2450 source-measure unit, native SCPI command set (reference manual 2450-901-01)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from galvanode.instrument.link import LinkError, LinkSettings
+from galvanode.instrument.reading import Reading, measured
+from galvanode.instrument.roles import (
+    Capabilities,
+    Envelope,
+    Identity,
+    InstrumentError,
+    OutOfRange,
+    UnsafeState,
+)
+from galvanode.instrument.scpi import ScpiInstrument, Setting, keyword, on_off
+
+_OVP_LEVELS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+
+# Source status bits that stand for a fault (manual 8-33; bit 2 from firmware 1.6 on).
+_OVER_VOLTAGE, _OVER_TEMPERATURE, _IN_LIMIT, _OUTPUT_ON = 4, 16, 32, 128
+
+
+class Keithley2450(ScpiInstrument):
+    """Keithley 2450 source-measure unit (reference manual 2450-901-01).
+
+    An open circuit is a source of 0 A with the output on: with the output off the terminals are open, and
+    the voltmeter no longer sees the cell. ``*RST`` is never sent: it selects the NORMAL off-state, in which
+    the output is off but holds the cell at 0 V through a closed relay (manual 6-32).
+    """
+
+    link_settings = LinkSettings(write_termination="\n", read_termination="\n", timeout_s=1.0)
+    capabilities = Capabilities(
+        modes=frozenset({"rest", "current", "voltage"}),
+        voltage=(-210.0, 210.0),
+        current=(-1.05, 1.05),
+        fastest_poll_s=0.05,
+    )
+
+    output = Setting[bool](":OUTP:STAT {:d}", cast=on_off)
+    source_function = Setting[str](":SOUR:FUNC {}", choices=("CURR", "VOLT"), cast=keyword)
+    current_level = Setting[float](":SOUR:CURR {:.9E}", unit="A", limits=(-1.05, 1.05))
+    current_voltage_limit = Setting[float](":SOUR:CURR:VLIM {:.6E}", unit="V", limits=(0.02, 210.0))
+    voltage_level = Setting[float](":SOUR:VOLT {:.9E}", unit="V", limits=(-210.0, 210.0))
+    voltage_current_limit = Setting[float](":SOUR:VOLT:ILIM {:.6E}", unit="A", limits=(1e-9, 1.05))
+    over_voltage_protection = Setting[str](
+        ":SOUR:VOLT:PROT {}", choices=("NONE", *(f"PROT{level}" for level in _OVP_LEVELS)), cast=keyword
+    )
+    off_state_current = Setting[str](
+        ":OUTP:CURR:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword
+    )
+    off_state_voltage = Setting[str](
+        ":OUTP:VOLT:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword
+    )
+
+    # Source read-back and the measured quantity are taken together: an I-V pair per reading (manual 6-161).
+    _read_message = ':READ? "defbuffer1",SOUR,READ,REL,SOURSTAT'
+    _setup = (
+        ":SENS:COUN 1",
+        ":SENS:VOLT:RSEN ON",
+        ":SENS:CURR:RSEN ON",
+        ":SENS:VOLT:RANG:AUTO ON",
+        ":SENS:CURR:RANG:AUTO ON",
+        ":SENS:VOLT:NPLC 1",
+        ":SENS:CURR:NPLC 1",
+        ":SENS:VOLT:AVER OFF",
+        ":SENS:CURR:AVER OFF",
+        ":SENS:VOLT:REL:STAT OFF",
+        ":SENS:CURR:REL:STAT OFF",
+        ":SOUR:CURR:RANG:AUTO ON",
+        ":SOUR:VOLT:RANG:AUTO ON",
+        ":SOUR:CURR:READ:BACK ON",
+        ":SOUR:VOLT:READ:BACK ON",
+        ":FORM:DATA ASC",
+        ':TRAC:CLE "defbuffer1"',
+    )
+
+    _sourcing: Literal["current", "voltage"] | None = None
+
+    async def identify(self) -> Identity:
+        """Ask who answers and in which language; only the native SCPI set is spoken here."""
+        identity = await self.identity()
+        if "2450" not in identity.model:
+            raise InstrumentError(f"{self.name} is a {identity.model!r}; expected a Keithley 2450")
+        language = keyword(await self.link.query("*LANG?"))
+        if language != "SCPI":
+            raise InstrumentError(
+                f"{self.name} speaks {language}; select the SCPI command set in its System menu and restart it"
+            )
+        return identity
+
+    async def prepare(self, envelope: Envelope) -> None:
+        """Set up four-wire measurement and the instrument's own limits. The output stays off."""
+        await self.make_safe()
+        await self.clear_errors()
+        for message in self._setup:
+            await self.command(message)
+        highest = max(abs(envelope.voltage_min), abs(envelope.voltage_max))
+        await self.over_voltage_protection.set(_protection_above(highest))
+        await self.current_voltage_limit.set(highest)
+        await self.voltage_current_limit.set(envelope.current_max)
+
+    async def rest(self) -> None:
+        """Leave the cell at open circuit: source 0 A."""
+        await self.source_current(0.0)
+
+    async def source_current(self, amps: float) -> None:
+        """Hold a current, A; positive charges the cell."""
+        if self._sourcing == "current":
+            await self.current_level.set(amps)
+        else:
+            await self._start("CURR", "VOLT", self.current_level.message(amps))
+            self._sourcing = "current"
+
+    async def source_voltage(self, volts: float, current_limit: float) -> None:
+        """Hold a voltage, V, with at most ``current_limit`` A of either sign."""
+        limit = self.voltage_current_limit.message(current_limit)
+        level = self.voltage_level.message(volts)
+        if self._sourcing == "voltage":
+            await self.command(f"{limit};{level}")
+        else:
+            await self._start("VOLT", "CURR", f"{limit};{level}")
+            self._sourcing = "voltage"
+
+    async def read(self) -> Reading:
+        """Measure voltage and current together."""
+        answer = await self.link.query(self._read_message)
+        fields = answer.split(",")
+        if len(fields) != 4:
+            raise LinkError(f"{self.name} answered {answer[:80]!r}; expected four numbers")
+        source, sense = measured(fields[0]), measured(fields[1])
+        status = int(measured(fields[3]))
+        tripped = None
+        if not status & _OUTPUT_ON or status & (_OVER_VOLTAGE | _OVER_TEMPERATURE):
+            tripped = _fault(status)
+        voltage, current = (source, sense) if self._sourcing == "voltage" else (sense, source)
+        return Reading(voltage, current, measured(fields[2]), bool(status & _IN_LIMIT), tripped)
+
+    async def make_safe(self) -> None:
+        """Output off and the terminals open, verified by read-back."""
+        self._sourcing = None
+        await self.link.write(":ABOR;:OUTP:CURR:SMOD HIMP;:OUTP:VOLT:SMOD HIMP;:OUTP:STAT 0")
+        answer = await self.link.query(":OUTP:STAT?;:OUTP:CURR:SMOD?;:OUTP:VOLT:SMOD?")
+        state = [keyword(field) for field in answer.split(";")]
+        if state not in (["0", "HIMP", "HIMP"], ["OFF", "HIMP", "HIMP"]):
+            raise UnsafeState(
+                f"{self.name}: output and off-states read back as {answer.strip()!r}; expected '0;HIMP;HIMP'. "
+                "Disconnect the cell by hand"
+            )
+
+    async def _start(self, source: str, sense: str, levels: str) -> None:
+        """Change the source function, which the instrument does with the output off, and switch on."""
+        await self.output.set(False)
+        await self.command(f':SOUR:FUNC {source};:SENS:FUNC "{sense}"')
+        await self.command(levels)
+        await self.output.set(True)
+
+
+def _protection_above(volts: float) -> str:
+    for level in _OVP_LEVELS:
+        if level > volts:
+            return f"PROT{level}"
+    raise OutOfRange(f"no over-voltage protection level lies above {volts:g} V; the highest is 180 V")
+
+
+def _fault(status: int) -> str:
+    if status & _OVER_VOLTAGE:
+        return "over-voltage protection"
+    if status & _OVER_TEMPERATURE:
+        return "over-temperature"
+    return "output is off"

@@ -25,6 +25,10 @@ class BoundSetting(Generic[V]):
         self._setting = setting
         self._instrument = instrument
 
+    def message(self, value: V) -> str:
+        """Return the command with its argument. Raises ``OutOfRange``."""
+        return self._setting.message(value)
+
     async def set(self, value: V) -> None:
         """Send the value. Raises ``OutOfRange`` before sending, ``InstrumentError`` if it is refused."""
         await self._instrument.command(self._setting.message(value))

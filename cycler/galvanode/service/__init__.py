@@ -1,0 +1,1 @@
+"""The web side: REST API, live stream, UI files, MQTT."""

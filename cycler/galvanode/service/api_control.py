@@ -1,0 +1,120 @@
+"""Routes that look at the station or change what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+
+from galvanode.service import checking, library, metrics
+from galvanode.service.engine_link import EngineLink
+from galvanode.service.live import LiveStream
+from galvanode.service.models import (
+    ChannelState,
+    CheckRequest,
+    Commanded,
+    Health,
+    LibraryCell,
+    LibraryRecipe,
+    Schedule,
+    Status,
+    StoppedAll,
+    Submitted,
+    SubmitRequest,
+)
+from galvanode.service.problems import Busy
+
+MAX_CHECKS_WAITING = 8
+
+
+def router(engine: EngineLink, live: LiveStream, protocols: Path) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter()
+    checks = _Checks()
+
+    @routes.get("/healthz", tags=["station"])
+    async def health() -> Health:
+        """Tell whether the web side answers, and whether the engine does."""
+        status = await engine.status(max_age_s=1.0)
+        return Health(engine="ok" if status.available else "unavailable")
+
+    @routes.get("/metrics", tags=["station"], response_class=PlainTextResponse)
+    async def prometheus() -> PlainTextResponse:
+        """Return the station's state in Prometheus' text format."""
+        text = metrics.exposition(await engine.status(max_age_s=1.0), pages=live.pages)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @routes.get("/api/status", tags=["station"])
+    async def status() -> Status:
+        """Return engine, channels and chambers as they are now."""
+        return await engine.status()
+
+    @routes.get("/api/channels", tags=["station"])
+    async def channels() -> list[ChannelState]:
+        """Return the channels as they are now."""
+        return (await engine.status()).channels
+
+    @routes.get("/api/recipes", tags=["recipes"])
+    async def recipes() -> list[LibraryRecipe]:
+        """Return the recipes that come with Galvanode."""
+        return await asyncio.to_thread(library.recipes, protocols)
+
+    @routes.get("/api/cells", tags=["recipes"])
+    async def cells() -> list[LibraryCell]:
+        """Return the cell descriptions that come with Galvanode."""
+        return await asyncio.to_thread(library.cells, protocols)
+
+    @routes.post("/api/check", tags=["recipes"])
+    async def check(request: CheckRequest) -> Schedule:
+        """Validate a recipe, and with a cell expand it; nothing is started."""
+        return await checks.check(request)
+
+    @routes.post("/api/runs", tags=["runs"], status_code=201)
+    async def submit(request: SubmitRequest) -> Submitted:
+        """Start a recipe on a channel."""
+        fields = request.model_dump(include={"recipe", "recipe_name", "cell", "cell_name", "parameters"})
+        await checks.check(CheckRequest(**fields))  # the engine checks too; this one knows line and column
+        return Submitted.model_validate(await engine.command("submit", request.model_dump()))
+
+    @routes.post("/api/runs/{run_id}/pause", tags=["runs"])
+    async def pause(run_id: str) -> Commanded:
+        """Pause a run: output off, position kept."""
+        return Commanded.model_validate(await engine.command("pause", {"run": run_id}))
+
+    @routes.post("/api/runs/{run_id}/resume", tags=["runs"])
+    async def resume(run_id: str) -> Commanded:
+        """Go on with a paused or interrupted run where it was."""
+        return Commanded.model_validate(await engine.command("resume", {"run": run_id}))
+
+    @routes.post("/api/runs/{run_id}/stop", tags=["runs"])
+    async def stop(run_id: str) -> Commanded:
+        """End a run: output off, read back."""
+        return Commanded.model_validate(await engine.command("stop", {"run": run_id}))
+
+    @routes.post("/api/stop-all", tags=["runs"])
+    async def stop_all() -> StoppedAll:
+        """End every run: outputs off, read back."""
+        return StoppedAll.model_validate(await engine.command("stop_all"))
+
+    return routes
+
+
+class _Checks:
+    """Checks of recipes, one at a time in a thread: a large one takes a while."""
+
+    def __init__(self) -> None:
+        self._one = asyncio.Lock()
+        self._waiting = 0
+
+    async def check(self, request: CheckRequest) -> Schedule:
+        """Return the schedule; raise ``InvalidInput`` or ``Busy``."""
+        if self._waiting >= MAX_CHECKS_WAITING:
+            raise Busy("too many recipes are being checked; try again")
+        self._waiting += 1
+        try:
+            async with self._one:
+                return await asyncio.to_thread(checking.check, request)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,325 @@
+"""What the REST API takes and gives, typed. Units are in the names; a number that does not exist is null."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_TEXT = 512 * 1024
+"""Longest recipe or cell text that is taken, in characters."""
+
+_NAME = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _finite(value: object) -> object:
+    """NaN and infinity have no JSON: they become null, as a reading that does not exist."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+Column = list[float | int | str | bool | None]
+
+
+class _Answer(BaseModel):
+    """Unknown keys of a newer engine are dropped, not refused: the two are upgraded apart."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(_Answer):
+    """Why a request was not carried out, and where the fault is if it is in a text."""
+
+    error: str
+    source: str | None = None
+    line: int | None = Field(None, description="1-based")
+    column: int | None = Field(None, description="1-based")
+
+
+class EngineState(_Answer):
+    """The engine process."""
+
+    pid: int | None = None
+    started_unix_s: Number = None
+    speed: float | str | None = Field(None, description="process seconds per real second, or 'max'")
+    simulated: bool = False
+    clock_unix_s: Number = Field(None, description="process time, UTC")
+
+
+class ChannelState(_Answer):
+    """One channel, as it is now. Positive current charges the cell."""
+
+    name: str
+    instrument: str | None = None
+    driver: str | None = None
+    resource: str | None = None
+    simulated: bool = False
+    chamber: str | None = None
+    idn: str | None = None
+    state: str = Field(description="idle, running, paused, unsafe or lost")
+    run: str | None = None
+    title: str | None = None
+    recipe: str | None = None
+    cell: str | None = None
+    cycle: int | None = None
+    step_name: str | None = None
+    step_id: int | None = None
+    step_count: int | None = None
+    step_time_s: Number = None
+    test_time_s: Number = None
+    voltage_V: Number = None
+    current_A: Number = None
+    current_density_mA_cm2: Number = Field(None, description="current over the area of the run's cell")
+    temperature_degC: Number = None
+    samples: int | None = None
+    progress: Number = Field(None, description="0 to 1; null where it cannot be known")
+    message: str | None = None
+
+
+class ChamberState(_Answer):
+    """One temperature chamber, as it is now."""
+
+    name: str
+    temperature_degC: Number = None
+    setpoint_degC: Number = None
+    alarm: str | None = None
+    ok: bool = False
+
+
+class Status(_Answer):
+    """The whole station at one moment."""
+
+    engine: EngineState | None = Field(None, description="null while the engine is unavailable")
+    available: bool = Field(description="false: the engine is down or restarting, the rest is the last known")
+    channels: list[ChannelState] = []
+    chambers: list[ChamberState] = []
+
+
+class RecipeParameter(_Answer):
+    """What may be set when a recipe is started."""
+
+    name: str
+    default: str | None = Field(None, description="with its unit; null: must be given")
+    min: str | None = None
+    max: str | None = None
+    description: str | None = None
+
+
+class LibraryRecipe(_Answer):
+    """A recipe that comes with Galvanode."""
+
+    name: str
+    title: str
+    description: str | None = None
+    text: str
+    parameters: list[RecipeParameter] = []
+
+
+class LibraryCell(_Answer):
+    """A cell description that comes with Galvanode."""
+
+    name: str
+    title: str
+    text: str
+
+
+class CheckRequest(_Request):
+    """A recipe to look at without starting anything."""
+
+    recipe: str = Field(max_length=MAX_TEXT, description="YAML")
+    recipe_name: str = Field("recipe.yaml", max_length=200, pattern=_NAME)
+    cell: str | None = Field(
+        None, max_length=MAX_TEXT, description="YAML; without it only the recipe is read"
+    )
+    cell_name: str = Field("cell.yaml", max_length=200, pattern=_NAME)
+    parameters: dict[str, str] = Field({}, max_length=100, description="name to text with unit")
+
+
+class ScheduleLine(_Answer):
+    """One line of the recipe as it would be run: a step, or the head of a loop (``step_id`` null)."""
+
+    indent: int = Field(description="loops around it")
+    step_id: int | None = None
+    what: str
+    setpoint: str
+    ends: str
+    record: str
+    limits: str
+    line: int = Field(description="of the recipe")
+
+
+class Schedule(_Answer):
+    """What would be run."""
+
+    title: str
+    parameters: list[RecipeParameter] = []
+    values: dict[str, str] = Field({}, description="parameters as they would be used")
+    lines: list[ScheduleLine] = []
+    shortest_s: Number = Field(None, description="whole run at least, if nothing trips")
+    longest_s: Number = Field(None, description="whole run at most; null where nothing bounds it")
+    most_samples: Number = Field(None, description="null where nothing bounds it")
+    limits: list[str] = Field([], description="what trips the run")
+    analyses: list[str] = []
+
+
+class SubmitRequest(_Request):
+    """Start a recipe on a channel."""
+
+    channel: str = Field(max_length=100, pattern=_NAME)
+    recipe: str = Field(max_length=MAX_TEXT, description="YAML")
+    recipe_name: str = Field("recipe.yaml", max_length=200, pattern=_NAME)
+    cell: str = Field(max_length=MAX_TEXT, description="YAML")
+    cell_name: str = Field("cell.yaml", max_length=200, pattern=_NAME)
+    parameters: dict[str, str] = Field({}, max_length=100)
+
+
+class Submitted(_Answer):
+    """The run that was started."""
+
+    run: str
+
+
+class Commanded(_Answer):
+    """The run after a command."""
+
+    run: str
+    state: str | None = None
+
+
+class StoppedAll(_Answer):
+    """The runs that were stopped."""
+
+    stopped: list[str]
+
+
+class Run(_Answer):
+    """One run, without its texts."""
+
+    id: str
+    channel: str
+    title: str
+    recipe_name: str
+    cell_name: str
+    parameters: dict[str, str] = {}
+    instrument: str | None = None
+    seed: int | None = None
+    speed: float | str | None = None
+    state: str
+    end_reason: str | None = None
+    created_unix_s: Number = None
+    started_unix_s: Number = None
+    ended_unix_s: Number = None
+    test_time_s: Number = None
+    samples: int | None = None
+    area_m2: Number = None
+    analyses: list[str] = []
+
+
+class RunDetail(Run):
+    """One run with the texts that it was started from."""
+
+    recipe_text: str
+    cell_text: str
+
+
+class RunList(_Answer):
+    """Runs, the newest first."""
+
+    runs: list[Run]
+    total: int
+
+
+class Samples(_Answer):
+    """A stretch of a run's samples by column (Battery Data Format labels)."""
+
+    run: str
+    columns: dict[str, Column]
+    count: int
+    next_after: int | None = Field(None, description="pass as `after` to go on; null: nothing more for now")
+
+
+class Overview(_Answer):
+    """A run's samples thinned out for a plot; extremes are kept."""
+
+    run: str
+    columns: dict[str, Column]
+    count: int
+
+
+class Table(_Answer):
+    """Rows of a table by column."""
+
+    run: str
+    columns: dict[str, Column]
+    count: int = Field(description="rows here")
+    total: int = Field(description="rows there are")
+
+
+class RunEvent(_Answer):
+    """Something that happened: a command, a trip, a gap, a restart."""
+
+    id: int = Field(description="pass the last one as `after` to go on")
+    run: str | None = None
+    unix_time_s: Number = None
+    test_time_s: Number = None
+    kind: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class EventList(_Answer):
+    """Events in the order in which they happened."""
+
+    events: list[RunEvent]
+
+
+class AnalysisResult(_Answer):
+    """One figure of merit."""
+
+    value: float | int | str | None = None
+    unit: str | None = None
+
+
+class PlotSeries(_Answer):
+    """One line of a plot, or its abscissa."""
+
+    name: str
+    unit: str
+    values: list[Number]
+
+
+class AnalysisPlot(_Answer):
+    """The plot that belongs to an analysis: lines over one abscissa."""
+
+    name: str = Field(description="of the analysis")
+    title: str
+    x: PlotSeries
+    y: list[PlotSeries]
+
+
+class Analysis(_Answer):
+    """What the data of a run say."""
+
+    run: str
+    analyses: list[str] = Field(description="that the recipe asks for")
+    problem: str | None = Field(None, description="why there are no results, if they cannot be had (yet)")
+    results: dict[str, AnalysisResult] = {}
+    plots: list[AnalysisPlot] = []
+
+
+class Health(_Answer):
+    """The web side answers; the engine may not."""
+
+    web: Literal["ok"] = "ok"
+    engine: Literal["ok", "unavailable"]
+
+
+class LoginRequest(_Request):
+    """The station's token, from the terminal where it was started."""
+
+    token: str = Field(max_length=200)

@@ -1,0 +1,206 @@
+"""Live state to an MQTT broker: retained state and telemetry per channel, a last will for the station.
+
+Topics: ``<base>/<station>/status`` (``online`` or, by the broker itself when we vanish, ``offline``; retained),
+``<base>/<station>/<channel>/state`` (JSON, retained, when it changes) and ``.../telemetry`` (JSON, QoS 0, at
+most once a second). The broker may come and go: the publisher tries again for ever, and the rest of the web
+side does not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiomqtt
+
+from galvanode.errors import InvalidInput
+from galvanode.service.models import ChannelState, Status
+
+_log = logging.getLogger(__name__)
+
+TELEMETRY_PERIOD_S = 1.0
+KEEPALIVE_S = 20
+CONNECT_TIMEOUT_S = 10.0
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 60.0
+
+_STATE = ("state", "run", "title", "recipe", "cell", "instrument", "message")
+_TELEMETRY = (
+    "run",
+    "test_time_s",
+    "voltage_V",
+    "current_A",
+    "current_density_mA_cm2",
+    "temperature_degC",
+    "cycle",
+    "step_name",
+    "step_count",
+    "step_time_s",
+    "samples",
+    "progress",
+)
+_LIVE_STATES = frozenset({"running", "paused"})
+
+
+@dataclass(frozen=True)
+class MqttSettings:
+    """Where the broker is and who we are there. The password is never shown."""
+
+    host: str
+    port: int
+    station: str
+    base: str = "galvanode"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: str | None = None
+
+    @classmethod
+    def from_url(cls, url: str, environ: Mapping[str, str] | None = None) -> MqttSettings:
+        """Read ``mqtt[s]://[user[:password]@]host[:port][/base][?station=name]``.
+
+        ``GALVANODE_MQTT_PASSWORD``, ``GALVANODE_MQTT_CA`` (a PEM file) and ``GALVANODE_STATION`` add what does
+        not belong on a command line. Raises ``InvalidInput``.
+        """
+        environ = environ or {}
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise InvalidInput("the broker's port is no port number", source="mqtt") from None
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise InvalidInput(
+                "expected a broker such as 'mqtt://broker:1883' or 'mqtts://...'", source="mqtt"
+            )
+        tls = parts.scheme == "mqtts"
+        station = parse_qs(parts.query).get("station", [""])[0] or environ.get("GALVANODE_STATION", "")
+        password = unquote(parts.password) if parts.password else environ.get("GALVANODE_MQTT_PASSWORD")
+        return cls(
+            host=parts.hostname,
+            port=port if port is not None else (8883 if tls else 1883),
+            station=topic_level(station or socket.gethostname()),
+            base="/".join(topic_level(level) for level in parts.path.split("/") if level) or "galvanode",
+            username=unquote(parts.username) if parts.username else None,
+            password=password,
+            tls=tls,
+            ca_file=environ.get("GALVANODE_MQTT_CA") if tls else None,
+        )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> MqttSettings | None:
+        """Return what ``GALVANODE_MQTT_URL`` says, None if it is not set. Raises ``InvalidInput``."""
+        url = environ.get("GALVANODE_MQTT_URL", "")
+        return cls.from_url(url, environ) if url else None
+
+    def topic(self, *levels: str) -> str:
+        """Return a topic of this station."""
+        return "/".join((self.base, self.station, *(topic_level(level) for level in levels)))
+
+
+def topic_level(name: str) -> str:
+    """Return the name without what MQTT gives a meaning (``/ + # $``) and without control characters."""
+    return re.sub(r"[/+#$\x00-\x1f\x7f]", "_", name) or "_"
+
+
+class StatusSource(Protocol):
+    """What the publisher asks."""
+
+    async def status(self, max_age_s: float = ...) -> Status:
+        """Return the station's state."""
+        ...
+
+
+class MqttPublisher:
+    """Publishes what the engine says; ``run()`` until cancelled."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        engine: StatusSource,
+        *,
+        period_s: float = TELEMETRY_PERIOD_S,
+        first_backoff_s: float = FIRST_BACKOFF_S,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._period_s = period_s
+        self._first_backoff_s = first_backoff_s
+
+    async def run(self) -> None:
+        """Connect, publish, and after every failure wait and begin again."""
+        backoff_s = self._first_backoff_s
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError, ssl.SSLError) as error:
+                if loop.time() - began > LONGEST_BACKOFF_S:
+                    backoff_s = self._first_backoff_s  # it had worked for a while
+                _log.warning(
+                    "MQTT broker %s:%d: %s; next try in %.0f s",
+                    self._settings.host,
+                    self._settings.port,
+                    error,
+                    backoff_s,
+                )
+            await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))
+            backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    def _client(self) -> aiomqtt.Client:
+        settings = self._settings
+        context = ssl.create_default_context(cafile=settings.ca_file) if settings.tls else None
+        return aiomqtt.Client(
+            settings.host,
+            settings.port,
+            username=settings.username,
+            password=settings.password,
+            will=aiomqtt.Will(settings.topic("status"), "offline", qos=1, retain=True),
+            keepalive=KEEPALIVE_S,
+            timeout=CONNECT_TIMEOUT_S,
+            tls_context=context,
+            max_queued_outgoing_messages=1000,
+            logger=logging.getLogger(f"{__name__}.client"),
+        )
+
+    async def _session(self) -> None:
+        """Publish until the broker is gone; say ``offline`` ourselves when we leave in order."""
+        loop = asyncio.get_running_loop()
+        async with self._client() as client:
+            status_topic = self._settings.topic("status")
+            await client.publish(status_topic, "online", qos=1, retain=True)
+            _log.info("MQTT: connected to %s:%d", self._settings.host, self._settings.port)
+            said: dict[str, str] = {}
+            try:
+                while True:
+                    began = loop.time()
+                    await self._publish(client, await self._engine.status(max_age_s=self._period_s / 2), said)
+                    await asyncio.sleep(max(self._period_s / 4, began + self._period_s - loop.time()))
+            except asyncio.CancelledError:
+                async with asyncio.timeout(2.0):
+                    await client.publish(status_topic, "offline", qos=1, retain=True)
+                raise
+
+    async def _publish(self, client: aiomqtt.Client, status: Status, said: dict[str, str]) -> None:
+        for channel in status.channels:
+            state = _json(channel, _STATE, engine=status.available)
+            if said.get(channel.name) != state:
+                await client.publish(self._settings.topic(channel.name, "state"), state, qos=1, retain=True)
+                said[channel.name] = state
+            if status.available and channel.state in _LIVE_STATES:
+                telemetry = _json(channel, _TELEMETRY)
+                await client.publish(self._settings.topic(channel.name, "telemetry"), telemetry, qos=0)
+
+
+def _json(channel: ChannelState, keys: tuple[str, ...], **more: Any) -> str:
+    values = channel.model_dump(mode="json", include=set(keys))
+    return json.dumps({**{key: values[key] for key in keys}, **more}, allow_nan=False)

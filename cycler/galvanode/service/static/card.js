@@ -1,0 +1,169 @@
+// One channel: what it does, what it reads, its plot, its buttons.
+
+import { get, overview, runPath, CURRENT, VOLTAGE } from "./api.js";
+import { chip, h, say } from "./dom.js";
+import { clock, densityParts, count, result, siParts, temperatureParts, voltageParts, words } from "./format.js";
+import { Plot, Series } from "./plot.js";
+import { command } from "./shell.js";
+
+const POINTS = 1000;
+
+export class Card {
+  /** `onstart(channel)` opens the dialog that starts a run. */
+  constructor(name, onstart) {
+    this.name = name;
+    this.run = null;
+    this.window = null;
+    this.series = new Series(POINTS);
+    this.loading = null;
+    this.values = {};
+    this.state = h("span", { class: "state" });
+    this.elapsed = h("span", { class: "elapsed", title: "Test time" });
+    this.title = h("a", { class: "title" });
+    this.detail = h("p", { class: "detail" });
+    this.progress = h("progress", { max: 1, "aria-label": `Progress of ${name}` });
+    this.step = h("span", { class: "step" });
+    this.samples = h("span", { class: "samples" });
+    this.message = h("p", { class: "message" });
+    this.canvas = h("canvas", { role: "img", "aria-label": `Voltage and current of ${name} over time` });
+    this.pause = h("button", { text: "Pause", onclick: () => this.toggle() });
+    this.stop = h("button", { class: "danger-quiet", text: "Stop", onclick: () => command(this.run, "stop", this.stop) });
+    this.start = h("button", { class: "primary", text: "Start a run", onclick: () => onstart(name) });
+    this.element = h("article", { class: "card", role: "listitem", "aria-labelledby": `name-${name}` },
+      h("header", {}, h("h2", { id: `name-${name}`, text: name }), this.state, this.elapsed),
+      h("div", { class: "what" }, this.title, this.detail),
+      h("dl", { class: "readings" },
+        this.reading("voltage", "Voltage"), this.reading("current", "Current"),
+        this.reading("density", "Density"), this.reading("temperature", "Temp.")),
+      h("div", { class: "place" }, this.progress, h("p", {}, this.step, this.samples)),
+      this.canvas,
+      h("footer", {}, this.message, h("div", { class: "buttons" }, this.pause, this.stop, this.start)));
+    this.plot = new Plot(this.canvas, this.series);
+  }
+
+  reading(key, label) {
+    const value = h("b", {});
+    const unit = h("span", { class: "unit" });
+    this.values[key] = [value, unit];
+    return h("div", { class: key }, h("dt", { text: label }), h("dd", {}, value, " ", unit));
+  }
+
+  show(key, [number, unit]) {
+    say(this.values[key][0], number);
+    say(this.values[key][1], unit);
+  }
+
+  toggle() {
+    command(this.run, this.paused ? "resume" : "pause", this.pause);
+  }
+
+  /** Take over the channel's state; `last` is its newest run, shown while it is idle. */
+  update(channel, last) {
+    const busy = channel.run !== null;
+    const shown = busy ? channel.run : (last?.id ?? null);
+    this.paused = channel.state === "paused";
+    if (this.element.dataset.state !== channel.state) {
+      this.element.dataset.state = channel.state;
+      this.state.replaceChildren(chip(channel.state));
+    }
+    say(this.elapsed, clock(busy ? channel.test_time_s : last?.test_time_s));
+    say(this.title, busy ? channel.title ?? "" : last ? last.title : "No run yet");
+    if (shown) this.title.setAttribute("href", `/runs/${shown}`);
+    const recipe = busy ? [channel.recipe, channel.cell] : last ? [last.recipe_name, last.cell_name] : [];
+    const names = recipe.filter(Boolean).map(bare);
+    say(this.detail, [...(shown ? [shown] : []), ...names].join(" · ") || (channel.idn ?? channel.resource ?? ""));
+    this.detail.title = [channel.idn, channel.resource].filter(Boolean).join("\n");
+    this.show("voltage", voltageParts(channel.voltage_V));
+    this.show("current", siParts(channel.current_A, "A"));
+    this.show("density", densityParts(channel.current_density_mA_cm2));
+    this.show("temperature", temperatureParts(channel.temperature_degC));
+    if (busy && channel.progress !== null) this.progress.value = channel.progress;
+    else if (busy) this.progress.removeAttribute("value");
+    else this.progress.value = last ? 1 : 0;
+    this.progress.title = channel.progress === null ? "" : `${(100 * channel.progress).toFixed(1)} %`;
+    say(this.step, busy ? place(channel) : last ? ended(last) : "");
+    say(this.samples, `${count(busy ? channel.samples : last?.samples)} samples`);
+    this.samples.hidden = !shown;
+    this.tell(channel, busy, last);
+    this.pause.hidden = this.stop.hidden = !busy;
+    this.start.hidden = busy || channel.state !== "idle";
+    say(this.pause, this.paused ? "Resume" : "Pause");
+    if (shown !== this.run) this.follow(shown);
+  }
+
+  /** The footer's words: what is wrong, or else what the last run found. */
+  tell(channel, busy, last) {
+    const found = !busy && last?.results ? Object.entries(last.results).slice(0, 2) : [];
+    const results = found.map(([name, value]) => `${words(name)}: ${result(value)}`).join(" · ");
+    const isBad = channel.state === "unsafe" || channel.state === "lost";
+    say(this.message, isBad || busy ? channel.message ?? "" : results || channel.message || "");
+    this.message.classList.toggle("fault", isBad);
+    this.message.title = this.message.textContent;
+  }
+
+  /** Show another run's plot. */
+  follow(run) {
+    this.run = run;
+    this.series.clear();
+    this.plot.draw();
+    if (run) this.load();
+  }
+
+  setWindow(seconds) {
+    this.window = seconds;
+    if (this.run) this.load();
+  }
+
+  /** Fetch what was before; what comes meanwhile through the live stream waits for it. */
+  async load() {
+    const run = this.run;
+    const ticket = {};
+    this.loading = ticket;
+    this.waiting = [];
+    try {
+      let start;
+      if (this.window !== null) {
+        const { test_time_s: end } = await get(runPath(run));
+        start = Math.max(0, (end ?? 0) - this.window);
+      }
+      const found = await overview(run, { points: POINTS, start });
+      if (this.loading !== ticket || this.run !== run) return;
+      this.series.clear();
+      this.series.append(found.time, found[VOLTAGE], found[CURRENT]);
+      for (const points of this.waiting) this.add(points);
+    } catch {
+      // The station is away or busy: the stream goes on, and the next reconnect loads again.
+      for (const points of this.waiting) this.add(points);
+    } finally {
+      if (this.loading === ticket) this.loading = null;
+      this.plot.draw();
+    }
+  }
+
+  /** New points of the run from the live stream. */
+  points(points) {
+    if (this.loading) this.waiting.push(points);
+    else {
+      this.add(points);
+      this.plot.draw();
+    }
+  }
+
+  add(points) {
+    this.series.append(points.time_s, points.voltage_V, points.current_A);
+    if (this.window !== null) this.series.from(this.series.last - this.window);
+  }
+}
+
+/** `/some/where/ccd.yaml` is `ccd` to a person. */
+export const bare = (name) => name.split("/").pop().replace(/\.ya?ml$/, "");
+
+function place(channel) {
+  const parts = [];
+  if (channel.cycle) parts.push(`cycle ${count(channel.cycle)}`);
+  if (channel.step_name) parts.push(`${words(channel.step_name)} ${clock(channel.step_time_s)}`);
+  if (channel.step_count) parts.push(`step ${count(channel.step_count)}`);
+  return parts.join(" · ");
+}
+
+const ended = (run) => `${words(run.state)}${run.end_reason ? `: ${run.end_reason}` : ""}`;

@@ -1,0 +1,84 @@
+// Small helpers to build pages without markup in strings.
+
+/** Make an element. Properties: class, text, dataset, on<event>, aria-*, anything else as attribute. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "class") element.className = value;
+    else if (name === "text") element.textContent = value;
+    else if (name === "dataset") Object.assign(element.dataset, value);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Set the text only where it changed: no needless layout, no needless screen reader. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const SHAPES = {
+  running: "M4 2.5v11l9-5.5z",
+  paused: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z",
+  idle: "M8 2.8a5.2 5.2 0 1 0 0 10.4A5.2 5.2 0 0 0 8 2.8zm0 1.8a3.4 3.4 0 1 1 0 6.8 3.4 3.4 0 0 1 0-6.8z",
+  unsafe: "M8 1.2 15.4 14.4H.6zM7.2 5.6v4.6h1.6V5.6zm0 5.6v1.6h1.6v-1.6z",
+  lost: "M3.6 2.2 8 6.6l4.4-4.4 1.4 1.4L9.4 8l4.4 4.4-1.4 1.4L8 9.4l-4.4 4.4-1.4-1.4L6.6 8 2.2 3.6z",
+  completed: "M6.4 12.8 1.8 8.2l1.5-1.5 3.1 3.1 6.3-6.3 1.5 1.5z",
+  stopped: "M3 3h10v10H3z",
+  queued: "M2.5 8a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0zm4 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0zm4 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0z",
+};
+const SHAPE_OF = {
+  tripped: "unsafe", failed: "lost", communication_lost: "lost", interrupted: "paused", finished: "completed",
+};
+
+/** The shape of a state: told apart without colour. */
+export function shape(state) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "shape");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", SHAPES[SHAPE_OF[state] ?? state] ?? SHAPES.idle);
+  path.setAttribute("fill-rule", "evenodd");
+  svg.append(path);
+  return svg;
+}
+
+/** A chip that says a state in words, with its shape and its colour. */
+export function chip(state) {
+  return h("span", { class: "chip", dataset: { state } }, shape(state), state.replaceAll("_", " "));
+}
+
+/** Tell the person something that passes by; faults stay until they are dismissed. */
+export function note(text, isFault = false) {
+  const place = document.getElementById("notes");
+  const entry = h("div", { class: isFault ? "note fault" : "note", role: isFault ? "alert" : "status" }, text);
+  entry.append(h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => entry.remove(), text: "×" }));
+  place.append(entry);
+  while (place.children.length > 4) place.firstElementChild.remove();
+  if (!isFault) setTimeout(() => entry.remove(), 6000);
+}
+
+/** Ask before something that cannot be undone; resolves to true or false. */
+export function confirmed(title, text, action) {
+  return new Promise((resolve) => {
+    const dialog = h("dialog", { class: "confirm", "aria-labelledby": "confirm-title" },
+      h("form", { method: "dialog" },
+        h("h2", { id: "confirm-title", text: title }),
+        h("p", { text }),
+        h("div", { class: "actions" },
+          h("button", { value: "no", text: "Cancel", autofocus: true }),
+          h("button", { value: "yes", class: "danger", text: action }))));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,280 @@
+// One run: its plot, which asks for more where it is zoomed, its steps, events, results and files.
+
+import { get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
+import { bare } from "./card.js";
+import { chip, h, note, say } from "./dom.js";
+import { clock, count, densityParts, duration, fixed, moment, result, si, timeUnit, voltageParts, words } from "./format.js";
+import { Live } from "./live.js";
+import { colours } from "./plot.js";
+import { command, shell } from "./shell.js";
+
+const FINISHED = new Set(["completed", "stopped", "tripped", "communication_lost", "failed"]);
+const POINTS = 4000;
+const STEPS = 500;
+const REFRESH_MS = 3000;
+
+const id = decodeURIComponent(location.pathname.split("/").pop());
+const bar = shell();
+const main = document.getElementById("run");
+document.title = `Galvanode: ${id}`;
+
+let run = null;
+let zoom = null; // [start, end] in s, null: everything
+let ticket = 0;
+let ignoreRelayout = false;
+
+const state = h("span", {});
+const facts = h("dl", { class: "facts" });
+const plot = h("div", { id: "plot", class: "plot" });
+const reset = h("button", { text: "Show everything", hidden: true, onclick: () => setZoom(null) });
+const temperature = h("input", { type: "checkbox", onchange: () => draw() });
+const results = h("div", { class: "results" });
+const trends = h("div", { class: "trends" });
+const steps = h("div", { class: "scroll tall" });
+const events = h("div", { class: "scroll tall" });
+const pause = h("button", { text: "Pause", hidden: true, onclick: () => command(id, run.state === "paused" ? "resume" : "pause", pause).then(refresh) });
+const stop = h("button", { class: "danger-quiet", text: "Stop", hidden: true, onclick: () => command(id, "stop", stop).then(refresh) });
+const title = h("h1", { text: id });
+const subtitle = h("p", { class: "detail" });
+const texts = h("div", { class: "texts" });
+
+function layout() {
+  const panel = (name, ...children) => h("section", { class: "panel", "aria-label": name }, h("h2", { text: name }), ...children);
+  const link = (format, text) => h("a", { class: "button", href: runPath(id, `/export?format=${format}`), download: "", text });
+  main.append(
+    h("div", { class: "heading" }, h("div", {}, title, subtitle), state, h("div", { class: "buttons" }, pause, stop)),
+    facts,
+    h("section", { class: "panel", "aria-label": "Plot" },
+      h("div", { class: "plot-bar" }, h("h2", { text: "Voltage and current" }),
+        h("span", { class: "detail", text: "drag to zoom, double-click to go back" }), reset,
+        h("label", { class: "check" }, temperature, " temperature")),
+      plot),
+    h("div", { class: "two" },
+      panel("Results", results, trends),
+      panel("Export", h("p", { class: "detail", text: "Battery Data Format opens in bdf, navani and PyProBE; the CSV in cellpy; Battery Archive in BEEP." }),
+        h("div", { class: "buttons left" }, link("bdf", "BDF Parquet"), link("bdf-csv", "BDF CSV"), link("battery-archive", "Battery Archive CSV")),
+        texts)),
+    h("div", { class: "two" }, panel("Steps", steps), panel("Events", events)));
+}
+
+async function refresh() {
+  try {
+    run = await get(runPath(id));
+  } catch (fault) {
+    if (fault.status === 404) main.replaceChildren(h("h1", { text: "No such run" }), h("p", { text: fault.message }));
+    else if (fault.status !== 503) note(fault.message, true);
+    return false;
+  }
+  say(title, run.title);
+  say(subtitle, [run.id, run.channel, bare(run.recipe_name), bare(run.cell_name)].join(" · "));
+  if (state.dataset.state !== run.state) {
+    state.dataset.state = run.state;
+    state.replaceChildren(chip(run.state));
+  }
+  const live = !FINISHED.has(run.state);
+  pause.hidden = !["running", "paused"].includes(run.state);
+  stop.hidden = !live;
+  say(pause, run.state === "paused" ? "Resume" : "Pause");
+  showFacts();
+  return true;
+}
+
+function showFacts(channel = null) {
+  const area = run.area_m2 === null ? null : `${fixed(run.area_m2 * 1e4, 3)} cm²`;
+  const entries = [
+    ["Test time", clock(channel?.test_time_s ?? run.test_time_s)],
+    ["Samples", count(channel?.samples ?? run.samples)],
+    ["Started", `${moment(run.started_unix_s ?? run.created_unix_s)} UTC`],
+    run.ended_unix_s === null ? null : ["Ended", `${moment(run.ended_unix_s)} UTC`],
+    run.end_reason ? ["How it ended", run.end_reason] : null,
+    channel ? ["Voltage", voltageParts(channel.voltage_V).join(" ")] : null,
+    channel ? ["Current", si(channel.current_A, "A")] : null,
+    channel ? ["Current density", densityParts(channel.current_density_mA_cm2).join(" ")] : null,
+    channel ? ["Now", [channel.cycle ? `cycle ${count(channel.cycle)}` : "", words(channel.step_name ?? ""), clock(channel.step_time_s)].filter(Boolean).join(" · ")] : null,
+    ["Cell area", area ?? "–"],
+    ["Instrument", run.instrument || "–"],
+    ["Clock", run.speed === "max" ? "simulated, full speed" : run.speed === 1 ? "real time" : `× ${run.speed}`],
+    ...Object.entries(run.parameters).map(([name, value]) => [words(name), value]),
+  ].filter(Boolean);
+  const stamp = JSON.stringify(entries);
+  if (facts.dataset.stamp === stamp) return;
+  facts.dataset.stamp = stamp;
+  facts.replaceChildren(...entries.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: value, title: value }))));
+}
+
+function look() {
+  const c = colours(document.body);
+  const axis = { gridcolor: c.grid, zerolinecolor: c.axis, linecolor: c.axis, tickcolor: c.axis, automargin: true };
+  const layout = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: 12, color: c.text },
+    margin: { l: 64, r: 16, t: 8, b: 40 }, showlegend: false, hovermode: "x unified",
+    hoverlabel: { bgcolor: c.panel, bordercolor: c.axis, font: { color: c.text } },
+  };
+  return { c, axis, layout };
+}
+
+const CONFIG = { displaylogo: false, responsive: true, doubleClick: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "resetScale2d"] };
+
+async function draw() {
+  const mine = ++ticket;
+  const columns = [VOLTAGE, CURRENT, ...(temperature.checked ? [TEMPERATURE] : [])];
+  let data;
+  try {
+    data = await overview(id, { points: POINTS, columns, start: zoom?.[0], end: zoom?.[1] });
+  } catch (fault) {
+    if (fault.status !== 503) note(fault.message, true);
+    return;
+  }
+  if (mine !== ticket) return;
+  const { c, axis, layout } = look();
+  const span = data.time.length ? data.time[data.time.length - 1] - data.time[0] : 1;
+  const [divisor, unit] = timeUnit(span);
+  const x = data.time.map((value) => value / divisor);
+  const rows = [[VOLTAGE, "V", c.voltage, "linear"], [CURRENT, "A", c.current, "hv"], [TEMPERATURE, "°C", c.temperature, "linear"]].filter(([name]) => columns.includes(name));
+  const heights = rows.length === 2 ? [[0.4, 1], [0, 0.36]] : [[0.52, 1], [0.24, 0.48], [0, 0.2]];
+  const traces = rows.map(([name, unitY, colour, shape], index) => ({
+    type: "scatter", mode: "lines", x, y: data[name], name: name.split(" / ")[0],
+    line: { color: colour, width: 1.5, shape: shape === "hv" ? "hv" : "linear" },
+    xaxis: "x", yaxis: index ? `y${index + 1}` : "y",
+    hovertemplate: unitY === "°C" ? "%{y:.2f} °C" : `%{y:.4s}${unitY}`, connectgaps: false,
+  }));
+  layout.xaxis = { ...axis, title: { text: `Test time / ${unit}` }, anchor: `y${rows.length}`, zeroline: false };
+  rows.forEach(([, unitY], index) => {
+    layout[index ? `yaxis${index + 1}` : "yaxis"] = {
+      ...axis, domain: heights[index], title: { text: unitY }, zeroline: true, fixedrange: true,
+      ...(unitY === "°C" ? {} : { exponentformat: "SI", tickformat: "~s" }),
+    };
+  });
+  plot.divisor = divisor;
+  ignoreRelayout = true;
+  await window.Plotly.react(plot, traces, layout, CONFIG);
+  ignoreRelayout = false;
+  reset.hidden = zoom === null;
+}
+
+function setZoom(range) {
+  zoom = range;
+  draw();
+}
+
+async function showSteps() {
+  const table = await get(runPath(id, `/steps?limit=${STEPS}`));
+  const { columns } = table;
+  const rows = [];
+  for (let i = table.count - 1; i >= 0; i--) {
+    const [start, end] = [columns.started_test_time_s[i], columns.ended_test_time_s[i]];
+    const setpoint = columns.setpoint[i];
+    const to = h("button", { class: "link", text: count(columns.step_count[i]), title: "Show in the plot",
+      onclick: () => setZoom([Math.max(0, start - 0.15 * ((end ?? start + 60) - start)), (end ?? run.test_time_s) + 0.15 * ((end ?? start + 60) - start)]) });
+    rows.push(h("tr", {},
+      h("td", { class: "number" }, to),
+      h("td", { class: "number", text: count(columns.cycle[i]) }),
+      h("td", { text: words(columns.name[i]) }),
+      h("td", { class: "number nowrap", text: setpoint === null ? "" : si(setpoint, columns.mode[i] === "voltage" ? "V" : "A") }),
+      h("td", { class: "number nowrap", text: clock(start) }),
+      h("td", { class: "number nowrap", text: end === null ? "" : duration(end - start) }),
+      h("td", { text: (columns.end_reason[i] ?? "under way") + (columns.attempt[i] > 1 ? ` (attempt ${columns.attempt[i]})` : "") })));
+  }
+  if (table.total > table.count) rows.push(h("tr", {}, h("td", { colspan: 7, class: "detail", text: `${count(table.total - table.count)} earlier steps are in the exports and under /api.` })));
+  steps.replaceChildren(h("table", { class: "list" },
+    h("thead", {}, h("tr", {}, ...[["Step", 1], ["Cycle", 1], ["Name"], ["Set", 1], ["Start", 1], ["Took", 1], ["Why it ended"]].map(([name, number]) => h("th", { scope: "col", class: number ? "number" : null, text: name })))),
+    h("tbody", {}, ...rows)));
+}
+
+async function showEvents() {
+  const { events: found } = await get(runPath(id, "/events"));
+  events.replaceChildren(h("table", { class: "list" },
+    h("thead", {}, h("tr", {}, ...["Test time", "Time (UTC)", "What", ""].map((name) => h("th", { scope: "col", text: name })))),
+    h("tbody", {}, ...found.reverse().map((event) => h("tr", { dataset: { kind: event.kind } },
+      h("td", { class: "nowrap", text: clock(event.test_time_s) }),
+      h("td", { class: "nowrap", text: moment(event.unix_time_s) }),
+      h("td", { class: "nowrap", text: words(event.kind) }),
+      h("td", { text: event.message }))))));
+}
+
+async function showResults() {
+  const { analyses, problem, results: found, plots } = await get(runPath(id, "/analysis"));
+  const entries = Object.entries(found);
+  if (entries.length === 0) {
+    results.replaceChildren(h("p", { class: "detail", text: problem ?? (analyses.length ? "No result yet." : "The recipe asks for no analysis.") }));
+  } else {
+    results.replaceChildren(h("table", { class: "figures" }, h("tbody", {}, ...entries.map(([name, value]) =>
+      h("tr", {}, h("th", { scope: "row", text: words(name) }), h("td", { text: result(value) }))))));
+  }
+  for (const each of plots) await showTrend(each);
+}
+
+/** The plot of an analysis: one line per unit and name, a second axis where there are two units. */
+async function showTrend({ name, title: caption, x, y }) {
+  if (x.values.length < 2) return;
+  let place = document.getElementById(`trend-${name}`);
+  if (!place) {
+    place = h("div", { id: `trend-${name}`, class: "plot small" });
+    trends.append(h("figure", {}, h("figcaption", { text: caption }), place));
+  }
+  const { c, axis, layout } = look();
+  const units = [...new Set(y.map((line) => line.unit))];
+  const palette = [c.voltage, c.current, c.temperature, c.muted];
+  const pretty = (unit) => unit.replace("cm2", "cm²");
+  const traces = y.map((line, index) => ({
+    type: "scatter", mode: "lines", name: line.name, x: x.values, y: line.values, yaxis: line.unit === units[0] ? "y" : "y2",
+    line: { color: palette[index % palette.length], width: 1.4, dash: index ? "dot" : "solid" },
+    hovertemplate: `%{y:.4~g} ${pretty(line.unit)}<extra>${line.name}</extra>`,
+  }));
+  await window.Plotly.react(place, traces, {
+    ...layout, showlegend: true, legend: { orientation: "h", y: 1.14, x: 0 }, margin: { l: 56, r: 48, t: 8, b: 36 },
+    xaxis: { ...axis, title: { text: `${x.name} / ${pretty(x.unit)}` }, zeroline: false },
+    yaxis: { ...axis, title: { text: pretty(units[0]) } },
+    ...(units.length > 1 ? { yaxis2: { ...axis, overlaying: "y", side: "right", showgrid: false, zeroline: false, title: { text: pretty(units[1]) } } } : {}),
+  }, { displaylogo: false, responsive: true, displayModeBar: false });
+}
+
+function showTexts() {
+  texts.replaceChildren(
+    h("details", {}, h("summary", { text: `Recipe: ${bare(run.recipe_name)}` }), h("pre", { text: run.recipe_text })),
+    h("details", {}, h("summary", { text: `Cell: ${bare(run.cell_name)}` }), h("pre", { text: run.cell_text })));
+}
+
+async function showAll() {
+  const parts = await Promise.allSettled([draw(), showSteps(), showEvents(), showResults()]);
+  const failed = parts.find((part) => part.status === "rejected" && part.reason.status !== 503);
+  if (failed) note(failed.reason.message, true);
+}
+
+function onRelayout(change) {
+  if (ignoreRelayout) return;
+  const [low, high] = [change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0], change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1]];
+  if (low !== undefined && high !== undefined) setZoom([Math.max(0, low * plot.divisor), high * plot.divisor]);
+}
+
+async function begin() {
+  layout();
+  if (!(await refresh())) return;
+  showTexts();
+  await showAll();
+  plot.on("plotly_relayout", onRelayout);
+  plot.on("plotly_doubleclick", () => setZoom(null));
+  const live = new Live(({ status }) => {
+    bar.update(status);
+    const channel = status.channels.find((candidate) => candidate.run === id);
+    if (channel) showFacts(channel);
+  }, (connected) => bar.link(connected));
+  live.subscribe([]);
+  document.addEventListener("themechange", () => Promise.allSettled([draw(), showResults()]));
+  let wasLive = !FINISHED.has(run.state);
+  let busy = false;
+  setInterval(async () => {
+    if (document.hidden || !wasLive || busy) return;
+    busy = true;
+    try {
+      if (await refresh()) {
+        wasLive = !FINISHED.has(run.state);
+        await (zoom === null || !wasLive ? showAll() : Promise.allSettled([showSteps(), showEvents()]));
+      }
+    } finally {
+      busy = false;
+    }
+  }, REFRESH_MS);
+}
+
+begin();

@@ -1,0 +1,218 @@
+// The dialog that starts a run: channel, recipe, cell, parameters; checked before it can start.
+
+import { get, post } from "./api.js";
+import { h, note, say } from "./dom.js";
+import { count, duration, words } from "./format.js";
+
+const OWN = "";
+const CHECK_AFTER_MS = 500;
+
+export class StartDialog {
+  constructor() {
+    this.given = {};
+    this.parameterNames = "";
+    this.ticket = 0;
+    this.channel = h("select", { id: "start-channel", onchange: () => this.suggestCell() });
+    this.recipe = h("select", { id: "start-recipe", onchange: () => this.take("recipe") });
+    this.cell = h("select", { id: "start-cell", onchange: () => this.take("cell") });
+    this.recipeText = this.editor("recipe", "Recipe, YAML");
+    this.cellText = this.editor("cell", "Cell, YAML");
+    this.about = h("p", { class: "detail" });
+    this.parameters = h("div", { class: "parameters" });
+    this.outcome = h("div", { class: "outcome", "aria-live": "polite" });
+    this.checkButton = h("button", { type: "button", text: "Check", onclick: () => this.check() });
+    this.startButton = h("button", { type: "submit", class: "primary", text: "Start", disabled: true });
+    const field = (label, control) => h("div", { class: "field" }, h("label", { for: control.id, text: label }), control);
+    this.form = h("form", { method: "dialog", onsubmit: (event) => this.submit(event) },
+      h("header", {}, h("h2", { id: "start-title", text: "Start a run" }),
+        h("button", { type: "button", class: "quiet", "aria-label": "Close", text: "×", onclick: () => this.element.close() })),
+      h("div", { class: "columns" },
+        h("div", { class: "choices" },
+          field("Channel", this.channel), field("Recipe", this.recipe), this.about,
+          h("details", {}, h("summary", { text: "Recipe text" }), this.recipeText),
+          field("Cell", this.cell),
+          h("details", {}, h("summary", { text: "Cell text" }), this.cellText),
+          h("h3", { text: "Parameters" }), this.parameters),
+        h("div", { class: "result" }, this.outcome)),
+      h("footer", {}, h("button", { type: "button", text: "Cancel", onclick: () => this.element.close() }), this.checkButton, this.startButton));
+    this.element = h("dialog", { class: "start", "aria-labelledby": "start-title" }, this.form);
+    document.body.append(this.element);
+  }
+
+  editor(kind, label) {
+    return h("textarea", { id: `start-${kind}-text`, "aria-label": label, spellcheck: "false", rows: 14, wrap: "off", maxlength: 524288,
+      oninput: () => {
+        this[kind].value = OWN; // edited: it is no longer the library's
+        this.later();
+      } });
+  }
+
+  async open(channels, name) {
+    const ready = channels.filter((channel) => channel.state === "idle" && !channel.run);
+    if (ready.length === 0) {
+      note("No channel is free: stop or wait for a run first.", true);
+      return;
+    }
+    this.channel.replaceChildren(...ready.map((channel) => h("option", { value: channel.name, text: channel.name })));
+    if (name) this.channel.value = name;
+    try {
+      if (!this.recipes) [this.recipes, this.cells] = await Promise.all([get("/api/recipes"), get("/api/cells")]);
+    } catch (fault) {
+      note(fault.message, true);
+      return;
+    }
+    const fill = (select, entries, own) => {
+      const chosen = select.value;
+      select.replaceChildren(...entries.map((entry) => h("option", { value: entry.name, text: `${entry.name}: ${entry.title}` })), h("option", { value: OWN, text: own }));
+      if (chosen || select.dataset.filled) select.value = chosen;
+      select.dataset.filled = "yes";
+    };
+    const first = !this.recipe.dataset.filled;
+    fill(this.recipe, this.recipes, "My own text …");
+    fill(this.cell, this.cells, "My own text …");
+    if (first) {
+      this.take("recipe");
+      this.take("cell");
+    }
+    this.suggestCell();
+    this.element.showModal();
+    this.later(0);
+  }
+
+  /** A channel named after a cell of the library gets that cell. */
+  suggestCell() {
+    const wanted = this.channel.value.replaceAll("_", "-");
+    if (this.cells?.some((cell) => cell.name === wanted)) {
+      this.cell.value = wanted;
+      this.take("cell");
+    }
+  }
+
+  /** Take the library's text, or leave the text as it is and show it. */
+  take(kind) {
+    const entry = this[`${kind}s`].find((candidate) => candidate.name === this[kind].value);
+    const text = this[`${kind}Text`];
+    if (entry) text.value = entry.text;
+    else {
+      text.closest("details").open = true;
+      text.focus();
+    }
+    if (kind === "recipe") {
+      say(this.about, entry?.description ?? "");
+      this.given = {};
+      if (entry) this.showParameters(entry.parameters);
+    }
+    this.later();
+  }
+
+  showParameters(parameters) {
+    const names = JSON.stringify(parameters);
+    if (names === this.parameterNames) return;
+    this.parameterNames = names;
+    if (parameters.length === 0) {
+      this.parameters.replaceChildren(h("p", { class: "detail", text: "This recipe has none." }));
+      return;
+    }
+    this.parameters.replaceChildren(...parameters.map((parameter) => {
+      const input = h("input", { id: `parameter-${parameter.name}`, value: this.given[parameter.name] ?? parameter.default ?? "", autocomplete: "off",
+        oninput: () => {
+          if (input.value.trim() === (parameter.default ?? "")) delete this.given[parameter.name];
+          else this.given[parameter.name] = input.value.trim();
+          this.later();
+        } });
+      const range = [parameter.min && `from ${parameter.min}`, parameter.max && `to ${parameter.max}`].filter(Boolean).join(" ");
+      return h("div", { class: "field" },
+        h("label", { for: input.id, text: parameter.name.replaceAll("_", " ") }), input,
+        h("span", { class: "detail", text: range }));
+    }));
+  }
+
+  later(after = CHECK_AFTER_MS) {
+    this.startButton.disabled = true;
+    this.ticket++;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.check(), after);
+  }
+
+  request() {
+    return {
+      recipe: this.recipeText.value,
+      recipe_name: this.recipe.value ? `${this.recipe.value}.yaml` : "recipe.yaml",
+      cell: this.cellText.value,
+      cell_name: this.cell.value ? `${this.cell.value}.yaml` : "cell.yaml",
+      parameters: this.given,
+    };
+  }
+
+  /** Check what is there now; an answer about what was there before is dropped. */
+  async check() {
+    clearTimeout(this.timer);
+    const ticket = ++this.ticket;
+    this.startButton.disabled = true;
+    const asked = this.request();
+    try {
+      const schedule = await post("/api/check", asked);
+      if (ticket !== this.ticket) return;
+      this.showParameters(schedule.parameters);
+      this.showSchedule(schedule);
+      this.startButton.disabled = false;
+    } catch (fault) {
+      if (ticket === this.ticket) this.showFault(fault, asked);
+    }
+  }
+
+  showFault(fault, asked) {
+    const kind = fault.source === asked.recipe_name ? "recipe" : fault.source === asked.cell_name ? "cell" : null;
+    const parts = [h("h3", { class: "fault", text: "⚠ Not valid" }), h("p", { class: "fault", text: fault.full })];
+    if (kind && fault.line) {
+      const line = asked[kind].split("\n")[fault.line - 1] ?? "";
+      const caret = `${" ".repeat(Math.max(0, (fault.column ?? 1) - 1))}▲`;
+      parts.push(h("pre", { class: "excerpt", text: `${line}\n${caret}` }),
+        h("button", { type: "button", text: `Go to line ${fault.line}`, onclick: () => this.goTo(kind, fault) }));
+    }
+    this.outcome.replaceChildren(...parts);
+  }
+
+  goTo(kind, fault) {
+    const text = this[`${kind}Text`];
+    text.closest("details").open = true;
+    const lines = text.value.split("\n");
+    const start = lines.slice(0, fault.line - 1).reduce((sum, line) => sum + line.length + 1, 0);
+    const at = start + Math.max(0, (fault.column ?? 1) - 1);
+    text.focus();
+    text.setSelectionRange(at, start + lines[fault.line - 1].length);
+    text.scrollTop = Math.max(0, (fault.line - 5) * parseFloat(getComputedStyle(text).lineHeight));
+  }
+
+  showSchedule(schedule) {
+    const longest = schedule.longest_s === null ? "no limit to how long it takes" : `at most ${duration(schedule.longest_s)}`;
+    const samples = schedule.most_samples === null ? "" : ` · at most ${count(Math.ceil(schedule.most_samples))} samples`;
+    const table = h("table", { class: "schedule" },
+      h("thead", {}, h("tr", {}, ...["#", "Step", "Set", "Until"].map((name) => h("th", { scope: "col", text: name })))),
+      h("tbody", {}, ...schedule.lines.map((line) => h("tr", { class: line.step_id === null ? "loop" : null, title: line.record ? `records ${line.record}` : null },
+        h("td", { text: line.step_id ?? "↻" }),
+        h("td", { class: `depth-${Math.min(line.indent, 6)}`, text: words(line.what) }),
+        h("td", { text: line.setpoint }),
+        h("td", { text: words(line.ends) })))));
+    this.outcome.replaceChildren(
+      h("h3", { class: "good", text: "✓ Ready" }),
+      h("p", {}, h("b", { text: schedule.title }), ` · ${longest}${samples}`),
+      h("div", { class: "scroll" }, table),
+      h("p", { class: "detail", text: schedule.limits.length ? `Trips on: ${schedule.limits.join("; ")}.` : "" }),
+      h("p", { class: "detail", text: schedule.analyses.length ? `Finds: ${schedule.analyses.join(", ").replaceAll("_", " ")}.` : "" }));
+  }
+
+  async submit(event) {
+    event.preventDefault();
+    if (this.startButton.disabled) return;
+    this.startButton.disabled = true;
+    const asked = { ...this.request(), channel: this.channel.value };
+    try {
+      const { run } = await post("/api/runs", asked);
+      note(`${run} started on ${asked.channel}.`);
+      this.element.close();
+    } catch (fault) {
+      this.showFault(fault, asked);
+    }
+  }
+}

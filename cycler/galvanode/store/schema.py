@@ -1,0 +1,177 @@
+"""Layout of the data directory: columns of a sample, tables of the database, names of the files.
+
+A data directory holds ``galvanode.db`` (SQLite, WAL) with everything but old samples, and ``runs/`` with
+the sealed samples. The layout has a version; a database of another version is migrated or refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from galvanode.errors import InvalidInput
+from galvanode.store.errors import StoreError
+
+DATABASE = "galvanode.db"
+RUNS = "runs"
+
+TEST_TIME = "Test Time / s"
+UNIX_TIME = "Unix Time / s"
+VOLTAGE = "Voltage / V"
+CURRENT = "Current / A"
+TEMPERATURE = "Ambient Temperature / degC"
+RECORD = "Record Index / 1"
+
+SAMPLE_SCHEMA: pa.Schema = pa.schema(
+    [
+        pa.field(TEST_TIME, pa.float64(), nullable=False),
+        pa.field(UNIX_TIME, pa.float64(), nullable=False),
+        pa.field(VOLTAGE, pa.float64(), nullable=False),
+        pa.field(CURRENT, pa.float64(), nullable=False),
+        pa.field("Cycle Count / 1", pa.int32(), nullable=False),
+        pa.field("Step Count / 1", pa.int32(), nullable=False),
+        pa.field("Step ID", pa.int32(), nullable=False),
+        pa.field("Step Time / s", pa.float64(), nullable=False),
+        pa.field(TEMPERATURE, pa.float64(), nullable=True),
+        pa.field("Charging Capacity / Ah", pa.float64(), nullable=False),
+        pa.field("Discharging Capacity / Ah", pa.float64(), nullable=False),
+        pa.field("Charging Energy / Wh", pa.float64(), nullable=False),
+        pa.field("Discharging Energy / Wh", pa.float64(), nullable=False),
+        pa.field(RECORD, pa.int64(), nullable=False),
+    ]
+)
+"""One sample, with the labels of the Battery Data Format. Positive current charges; capacities and
+energies count from the start of the run and never reset."""
+
+FIRST_RECORD = 1
+"""``Record Index / 1`` of a run's first sample; each later sample has one more."""
+
+STEP_SCHEMA: pa.Schema = pa.schema(
+    [
+        pa.field("step_count", pa.int32(), nullable=False),
+        pa.field("step_id", pa.int32(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("cycle", pa.int32(), nullable=False),
+        pa.field("turn", pa.int32(), nullable=False),
+        pa.field("setpoint", pa.float64()),
+        pa.field("started_test_time_s", pa.float64(), nullable=False),
+        pa.field("ended_test_time_s", pa.float64()),
+        pa.field("end_reason", pa.string()),
+        pa.field("attempt", pa.int32(), nullable=False),
+    ]
+)
+"""One attempt of one step, in the order of ``journal.StepRecord``."""
+
+FINISHED_STATES = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
+STATES = FINISHED_STATES | {"queued", "running", "paused", "interrupted"}
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x47414C56  # "GALV": tells our database from any other SQLite file
+
+_TABLES = (
+    "CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT",
+    # What never changes in a run lies apart from what changes with every commit: SQLite rewrites whole rows.
+    """CREATE TABLE runs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel TEXT NOT NULL, title TEXT NOT NULL,
+        recipe_name TEXT NOT NULL, recipe_text TEXT NOT NULL,
+        cell_name TEXT NOT NULL, cell_text TEXT NOT NULL,
+        parameters TEXT NOT NULL, program_json TEXT NOT NULL,
+        seed INTEGER, speed REAL NOT NULL, instrument TEXT NOT NULL,
+        created_unix_s REAL NOT NULL, area_m2 REAL, analyses TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE progress (
+        run INTEGER PRIMARY KEY REFERENCES runs (number),
+        state TEXT NOT NULL, end_reason TEXT,
+        started_unix_s REAL, ended_unix_s REAL, updated_unix_s REAL NOT NULL,
+        samples INTEGER NOT NULL, test_time_s REAL NOT NULL, position_json TEXT
+    ) STRICT""",
+    """CREATE TABLE chunks (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        first_record INTEGER NOT NULL, last_record INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        UNIQUE (run, last_record)
+    ) STRICT""",
+    """CREATE TABLE parts (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        first_record INTEGER NOT NULL, last_record INTEGER NOT NULL,
+        file TEXT NOT NULL, tier_file TEXT NOT NULL,
+        PRIMARY KEY (run, first_record)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE steps (
+        run INTEGER NOT NULL REFERENCES runs (number),
+        step_count INTEGER NOT NULL, attempt INTEGER NOT NULL,
+        step_id INTEGER NOT NULL, name TEXT NOT NULL, mode TEXT NOT NULL,
+        cycle INTEGER NOT NULL, turn INTEGER NOT NULL, setpoint REAL,
+        started_test_time_s REAL NOT NULL, ended_test_time_s REAL, end_reason TEXT,
+        PRIMARY KEY (run, step_count, attempt)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER REFERENCES runs (number),
+        unix_time_s REAL NOT NULL, test_time_s REAL,
+        kind TEXT NOT NULL, message TEXT NOT NULL, details TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX events_of_run ON events (run, id)",
+)
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+"""Version -> what brings a database of that version to the next; runs inside one transaction."""
+
+
+def run_id(number: int) -> str:
+    """Return the name of a run: ``r0001``."""
+    return f"r{number:04d}"
+
+
+def run_number(run: str) -> int:
+    """Return the number in a run's name; raise ``InvalidInput`` if it is no such name."""
+    if re.fullmatch(r"r[0-9]{4,12}", run) and run_id(int(run[1:])) == run:
+        return int(run[1:])
+    raise InvalidInput(f"{run[:40]!r} is not a run; expected a name such as 'r0001'")
+
+
+def create_or_migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the database at ``path`` to this version; raise ``StoreError`` if that cannot be done."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            for statement in _TABLES:
+                connection.execute(statement)
+            connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        version = _version(connection, path)
+        while version in MIGRATIONS:
+            MIGRATIONS[version](connection)
+            version += 1
+            connection.execute("UPDATE schema_version SET version = ?", (version,))
+        _refuse_other(version, path)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``StoreError`` unless the database at ``path`` has exactly this version."""
+    _refuse_other(_version(connection, path), path)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(f"{path} is a database, but not one of Galvanode")
+    return connection.execute("SELECT version FROM schema_version").fetchone()[0]
+
+
+def _refuse_other(version: int, path: Path) -> None:
+    if version != SCHEMA_VERSION:
+        older_or_newer = "newer" if version > SCHEMA_VERSION else "older"
+        raise StoreError(
+            f"{path} has store version {version}; this program works with version {SCHEMA_VERSION}: "
+            f"use the {older_or_newer} Galvanode that wrote it, or another data directory"
+        )

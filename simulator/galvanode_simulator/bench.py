@@ -1,0 +1,184 @@
+"""Builds the simulated instruments of a bench file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from galvanode.document import did_you_mean, validate
+from galvanode.instrument.bench import Bench, read_bench
+from galvanode.units import Kelvin, KelvinPerSecond, Ohms, Seconds
+from galvanode_simulator.cells import PRESETS, Cell, LiSymmetricCell, LiSymmetricParameters, ResistorCell
+from galvanode_simulator.faults import Fault
+from galvanode_simulator.instruments.espec import ZERO_CELSIUS, ChamberModel, EspecInterface
+from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
+from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.noise import seeded
+from galvanode_simulator.wire import Wire
+
+EventSink = Callable[[str, str, dict[str, Any]], None]
+"""Called with an instrument's name, what happened and its details."""
+
+RESISTOR = "resistor"
+"""Name of the plain resistor among the cells."""
+
+
+class _Simulated(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    link: Literal["tcp", "serial"] = "tcp"
+    port: int | None = Field(default=None, ge=0, le=65535)
+    faults: list[Fault] = []
+
+
+class SimulatedCycler(_Simulated):
+    """The ``simulated:`` section of a source-measure unit."""
+
+    cell: str
+    chamber: str | None = None
+    overrides: dict[str, Any] = {}
+    lead_resistance: Ohms = Field(default=0.1, ge=0)
+
+
+class SimulatedChamber(_Simulated):
+    """The ``simulated:`` section of a chamber."""
+
+    ambient: Kelvin = 25.0 + ZERO_CELSIUS
+    ramp: KelvinPerSecond = Field(default=3.0 / 60.0, gt=0)
+    time_constant: Seconds = Field(default=120.0, gt=0)
+    highest: Kelvin = 150.0 + ZERO_CELSIUS
+    lowest: Kelvin = -40.0 + ZERO_CELSIUS
+
+
+class ResistorParameters(BaseModel):
+    """Parameters of the plain resistor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resistance: Ohms = Field(default=1000.0, gt=0)
+
+
+@dataclass
+class SimulatedInstrument:
+    """One simulated instrument: its wire for links, its model for tests."""
+
+    name: str
+    driver: str
+    resource: str
+    link: Literal["tcp", "serial"]
+    port: int | None
+    wire: Wire
+    model: Any
+    """``Keithley2450Unit`` or ``ChamberModel``."""
+
+    def report_to(self, sink: EventSink | None) -> None:
+        """Send the instrument's events to ``sink``."""
+        if sink is None:
+            self.model.on_event = None
+            return
+        name = self.name
+        self.model.on_event = lambda kind, details: sink(name, kind, details)
+
+
+def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
+    """Build every simulated instrument of a bench, by name. Raises ``InvalidInput`` with its place.
+
+    The same bench and seed give the same cells and the same noise.
+    """
+    instruments: dict[str, SimulatedInstrument] = {}
+    chambers: dict[str, ChamberModel] = {}
+    for name, entry in bench.instruments.items():
+        if entry.simulated is not None and entry.driver == "espec":
+            settings = validate(bench.document, SimulatedChamber, ("instruments", name, "simulated"))
+            chambers[name] = _chamber(settings, seeded(seed, settings.seed, name))
+            instruments[name] = _instrument(
+                bench, name, settings, EspecInterface(chambers[name]), chambers[name]
+            )
+    for name, entry in bench.instruments.items():
+        if entry.simulated is None or name in instruments:
+            continue
+        if entry.driver != "keithley2450":
+            raise bench.document.error(
+                ("instruments", name, "driver"),
+                f"'driver' is {entry.driver!r}, which has no simulator; expected 'keithley2450' or 'espec'",
+            )
+        settings = validate(bench.document, SimulatedCycler, ("instruments", name, "simulated"))
+        own_seed = seeded(seed, settings.seed, name)
+        temperature = _temperature(bench, name, settings, chambers)
+        cell = _cell(bench, name, settings, own_seed)
+        unit = Keithley2450Unit(cell, own_seed, temperature, settings.lead_resistance)
+        interface = Keithley2450Interface(unit, serial_number=f"{own_seed % 10**8:08d}")
+        instruments[name] = _instrument(bench, name, settings, interface, unit)
+    return {name: instruments[name] for name in bench.instruments if name in instruments}
+
+
+def read_and_build(path: Path, seed: int = 0) -> dict[str, SimulatedInstrument]:
+    """Read a bench file and build its simulated instruments. Raises ``InvalidInput``."""
+    return build_bench(read_bench(path), seed)
+
+
+def _instrument(
+    bench: Bench, name: str, settings: _Simulated, device: Any, model: Any
+) -> SimulatedInstrument:
+    driver = bench.instruments[name].driver
+    wire = Wire(name, driver, device, settings.faults)
+    return SimulatedInstrument(
+        name, driver, bench.resource(name), settings.link, settings.port, wire, model
+    )
+
+
+def _chamber(settings: SimulatedChamber, seed: int) -> ChamberModel:
+    return ChamberModel(
+        seed,
+        ambient=settings.ambient,
+        ramp=settings.ramp,
+        time_constant=settings.time_constant,
+        highest=settings.highest,
+        lowest=settings.lowest,
+    )
+
+
+def _temperature(
+    bench: Bench, name: str, settings: SimulatedCycler, chambers: Mapping[str, ChamberModel]
+) -> Callable[[], float] | None:
+    """The chamber around the cell: the one named here, or else the one that the channel has."""
+    if settings.chamber is not None:
+        if settings.chamber not in chambers:
+            raise bench.document.error(
+                ("instruments", name, "simulated", "chamber"),
+                f"'chamber' is {settings.chamber!r}, which is no simulated chamber of this bench"
+                + did_you_mean(settings.chamber, chambers),
+            )
+        return chambers[settings.chamber].temperature
+    for channel in bench.channels.values():
+        if channel.cycler == name and channel.chamber in chambers:
+            return chambers[channel.chamber].temperature
+    return None
+
+
+def _cell(bench: Bench, name: str, settings: SimulatedCycler, seed: int) -> Cell:
+    at = ("instruments", name, "simulated")
+    overridden = bool(settings.overrides)
+    if settings.cell == RESISTOR:
+        resistor = (
+            validate(bench.document, ResistorParameters, (*at, "overrides"))
+            if overridden
+            else ResistorParameters()
+        )
+        return ResistorCell(resistor.resistance)
+    preset = PRESETS.get(settings.cell)
+    if preset is None:
+        raise bench.document.error(
+            (*at, "cell"),
+            f"'cell' is {settings.cell!r}, which is no simulated cell"
+            + did_you_mean(settings.cell, [*PRESETS, RESISTOR]),
+        )
+    if overridden:
+        given = validate(bench.document, LiSymmetricParameters, (*at, "overrides"))
+        preset = preset.model_copy(update={field: getattr(given, field) for field in given.model_fields_set})
+    return LiSymmetricCell(preset, seed)

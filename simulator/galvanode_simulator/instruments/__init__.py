@@ -1,0 +1,1 @@
+"""Simulated instruments: a model that knows physics, an interface that knows bytes."""

@@ -1,0 +1,438 @@
+"""Keithley 2450 source-measure unit: what it does to the cell and what it sees. Knows no bytes.
+
+Sources: reference manual 2450-901-01 rev. B (page numbers below), data sheet for ranges and resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from galvanode.clock import process_clock
+from galvanode_simulator.cells import Cell
+from galvanode_simulator.instruments.drive import (
+    at_terminals_of_current,
+    at_terminals_of_voltage,
+    drive_current,
+    drive_voltage,
+)
+from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
+from galvanode_simulator.noise import gaussian, seeded
+from galvanode_simulator.scpi_status import ScpiError
+
+SourceFunction = Literal["CURR", "VOLT"]
+SenseFunction = Literal["CURR", "VOLT", "RES"]
+OffState = Literal["NORM", "HIMP", "ZERO", "GUAR"]
+
+VOLTAGE_RANGES = (0.02, 0.2, 2.0, 20.0, 200.0)
+CURRENT_RANGES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+RESISTANCE_RANGES = (2e1, 2e2, 2e3, 2e4, 2e5, 2e6, 2e7, 2e8)
+RANGES = {"CURR": CURRENT_RANGES, "VOLT": VOLTAGE_RANGES, "RES": RESISTANCE_RANGES}
+OVER_RANGE = 1.05
+"""Each range works up to 105 % of its name."""
+OVERFLOW = 9.9e37
+POWER_LINE_HZ = 50.0
+DEFAULT_BUFFER = 100_000
+MOST_READINGS = 6_875_000
+
+OVER_VOLTAGE, READ_BACK, OVER_TEMPERATURE, IN_LIMIT, FOUR_WIRE, OUTPUT_ON = 4, 8, 16, 32, 64, 128
+"""Source status bits (8-33; over-voltage and read-back from firmware 1.6 on)."""
+
+_LEVELS = {
+    "CURR": tuple(OVER_RANGE * full for full in CURRENT_RANGES),
+    "VOLT": tuple(OVER_RANGE * full for full in VOLTAGE_RANGES),
+    "RES": tuple(OVER_RANGE * full for full in RESISTANCE_RANGES),
+}
+_RESOLUTION = {"CURR": 1e-6, "VOLT": 5e-7, "RES": 5e-7}
+"""Of full scale: 10 nV on 20 mV, 10 fA on 10 nA (data sheet, 6 1/2 digits)."""
+_NOISE_OF_RANGE = {"CURR": 1e-6, "VOLT": 3e-7, "RES": 1e-6}
+_NOISE_FLOOR = {"CURR": 5e-14, "VOLT": 4e-7, "RES": 1e-6}
+"""rms at 1 power line cycle."""
+_GAIN_ERROR = 3e-5
+"""Scatter of calibration, far inside the 0.02 % of the data sheet."""
+_UNIT_CODES = {"VOLT": 0, "CURR": 1, "RES": 2}
+_NORMAL_LIMIT = 0.1
+"""NORMAL off-state: current limit at 10 % of the present current range (8-139)."""
+
+
+@dataclass
+class Source:
+    """Settings of one source function."""
+
+    range_auto: bool = True
+    range: float = 0.0
+    level: float = 0.0
+    limit: float = 0.0
+    delay: float = 0.0
+    delay_auto: bool = True
+    read_back: bool = True
+    high_capacitance: bool = False
+    off_state: OffState = "NORM"
+
+
+@dataclass
+class Sense:
+    """Settings of one measure function."""
+
+    range_auto: bool = True
+    range: float = 0.0
+    range_lower_limit: float = 0.0
+    nplc: float = 1.0
+    four_wire: bool = False
+    autozero: bool = True
+    filter_on: bool = False
+    filter_type: str = "REP"
+    filter_count: int = 10
+    relative_on: bool = False
+    relative: float = 0.0
+
+
+@dataclass
+class TriggerRun:
+    """A loop that takes readings by itself."""
+
+    buffer: ReadingBuffer
+    next_time: float
+    interval: float
+    remaining: float
+    """Readings still to take; ``inf`` for a loop that ends by time."""
+    end_time: float
+
+
+class Keithley2450Unit:
+    """State of the instrument and its cell. All numbers in SI; time from the process clock."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        seed: int = 0,
+        temperature: Callable[[], float] | None = None,
+        lead_resistance: float = 0.1,
+    ) -> None:
+        self.cell = cell
+        self.temperature = temperature
+        """Of the cell, K; None leaves the cell at 25 degC."""
+        self.lead_resistance = lead_resistance
+        """ohm; seen in two-wire measurements."""
+        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
+        cell.on_event = self._event
+        self._gauss = gaussian(seeded(seed, "noise"))
+        calibration = gaussian(seeded(seed, "calibration"))
+        self._gain = {name: 1.0 + _GAIN_ERROR * calibration() for name in RANGES}
+        # Faults that the model itself has to play.
+        self.stuck_output = False
+        self.frozen_reading: tuple[float, float] | None = None
+        self.freeze_readings = False
+        self.freeze_time = False
+
+        self._now = process_clock().now()
+        self._stamped = -math.inf
+        self.output = False
+        self.buffers: dict[str, ReadingBuffer] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """``*RST``: output off, NORMAL off-state, default settings, only the default buffers, empty."""
+        self.set_output(False)
+        self.source_function: SourceFunction = "VOLT"
+        self.sense_function: SenseFunction = "CURR"
+        self.sources = {
+            "CURR": Source(range=1e-8, limit=21.0),
+            "VOLT": Source(range=0.02, limit=1.05e-4),
+        }
+        self.senses = {
+            "CURR": Sense(range=1e-8, range_lower_limit=1e-8),
+            "VOLT": Sense(range=0.02, range_lower_limit=0.02),
+            "RES": Sense(range=2e5, range_lower_limit=2e1),
+        }
+        self.over_voltage: float | None = None
+        self.count = 1
+        self.terminals = "FRON"
+        self.trigger_loop: tuple[str, tuple[Any, ...]] | None = None
+        self.run: TriggerRun | None = None
+        self.buffers = {
+            name: ReadingBuffer(name, DEFAULT_BUFFER, "CONT") for name in ("defbuffer1", "defbuffer2")
+        }
+        self._settled()
+
+    # Time
+
+    def advance(self) -> None:
+        """Let the cell live until now; a running trigger model takes its readings on the way."""
+        now = process_clock().now()
+        run = self.run
+        while run is not None and run.next_time <= now:
+            self._live(run.next_time - self._now)
+            self._now = max(self._now, run.next_time)
+            self._take_scheduled(run)
+            run = self.run
+        self._live(now - self._now)
+        self._now = now
+
+    def _live(self, duration: float) -> None:
+        if duration <= 0.0:
+            return
+        cell = self.cell
+        if self.temperature is not None:
+            cell.set_temperature(self.temperature())
+        kind, level, limit = self._drive
+        if kind == "CURR":
+            drive_current(cell, level, limit, duration)
+        else:
+            drive_voltage(cell, level, limit, duration)
+
+    def _settled(self) -> None:
+        """Work out what the terminals do from now on: (function, level, limit)."""
+        source = self.sources[self.source_function]
+        protection = math.inf if self.over_voltage is None else self.over_voltage
+        self._drive: tuple[SourceFunction, float, float]
+        if self.output:
+            if self.source_function == "CURR":
+                self._drive = ("CURR", source.level, min(source.limit, protection))
+            else:
+                level = math.copysign(min(abs(source.level), protection), source.level)
+                self._drive = ("VOLT", level, source.limit)
+        elif source.off_state == "HIMP":
+            self._drive = ("CURR", 0.0, math.inf)  # relay open
+        elif source.off_state == "GUAR":
+            self._drive = ("CURR", 0.0, 0.1 * self._present_range("VOLT"))
+        else:
+            tenth = _NORMAL_LIMIT * self._present_range("CURR")
+            if source.off_state == "ZERO":
+                limit = source.limit if self.source_function == "VOLT" else max(abs(source.level), tenth)
+            else:
+                limit = tenth
+            self._drive = ("VOLT", 0.0, limit)
+        sense = self.senses[self.sense_function]
+        self._sigma_scale = 1.0 / math.sqrt(
+            sense.nplc * (sense.filter_count if sense.filter_on and self.sense_function != "RES" else 1)
+        )
+        self._aperture = sense.nplc / POWER_LINE_HZ
+
+    def _present_range(self, function: SourceFunction) -> float:
+        """Full scale of a range as it stands: the source's own, or the one that its limit needs."""
+        source = self.sources[self.source_function]
+        if function == self.source_function:
+            return cover(function, abs(source.level)) if source.range_auto else source.range
+        return cover(function, source.limit)
+
+    # Source
+
+    def set_output(self, on: bool) -> None:
+        """Switch the output; a stuck one stays on."""
+        if self.stuck_output and self.output and not on:
+            self._event("output_stuck", {})
+            return
+        changed = on != self.output
+        self.output = on
+        if changed:
+            self._settled()
+            details: dict[str, Any] = {"on": on}
+            if on:
+                details |= {"function": self.source_function, "level": self.sources[self.source_function].level}
+            else:
+                details["off_state"] = self.sources[self.source_function].off_state
+            self._event("output", details)
+
+    def select_source(self, function: SourceFunction) -> None:
+        """Change the source function, which switches the output off."""
+        if function != self.source_function:
+            self.set_output(False)
+            self.source_function = function
+            self._settled()
+
+    def set_level(self, function: SourceFunction, level: float) -> None:
+        """Set the source's level, V or A."""
+        source = self.sources[function]
+        highest = _LEVELS[function][-1] if source.range_auto else OVER_RANGE * source.range
+        if not abs(level) <= highest * (1 + 1e-12):
+            raise ScpiError(-222)
+        source.level = level
+        if source.range_auto:
+            source.range = cover(function, abs(level))
+        self._settled()
+        self._event("level", {"function": function, "level": level, "on": self.output})
+
+    def set_source_range(self, function: SourceFunction, value: float) -> None:
+        """Choose the range that covers a value, and keep it."""
+        full = covering(function, value)
+        source = self.sources[function]
+        if abs(source.level) > OVER_RANGE * full:
+            raise ScpiError(-221)
+        source.range, source.range_auto = full, False
+        self._settled()
+
+    def set_limit(self, function: SourceFunction, limit: float) -> None:
+        """Voltage limit of the current source (V), current limit of the voltage source (A)."""
+        low, high = (0.02, 210.0) if function == "CURR" else (1e-9, 1.05)
+        if not low <= limit <= high:
+            raise ScpiError(-222)
+        self.sources[function].limit = limit
+        self._settled()
+        self._event("limit", {"function": function, "limit": limit})
+
+    def set_off_state(self, function: SourceFunction, state: OffState) -> None:
+        """Set what the terminals do while the output is off."""
+        self.sources[function].off_state = state
+        self._settled()
+        self._event("off_state", {"function": function, "off_state": state})
+
+    def set_over_voltage(self, volts: float | None) -> None:
+        """Set the over-voltage protection, V; None for none."""
+        self.over_voltage = volts
+        self._settled()
+
+    def settings_changed(self) -> None:
+        """Call after a change of the sense settings."""
+        self._settled()
+
+    def terminals_now(self) -> tuple[float, float, bool]:
+        """Return true voltage (V), true current (A) and whether the limit acts."""
+        kind, level, limit = self._drive
+        if kind == "CURR":
+            return at_terminals_of_current(self.cell, level, limit)
+        return at_terminals_of_voltage(self.cell, level, limit)
+
+    def over_voltage_acts(self) -> bool:
+        """Whether the output is held at the protection level."""
+        if self.over_voltage is None or not self.output:
+            return False
+        return abs(self.terminals_now()[0]) >= self.over_voltage * (1 - 1e-6)
+
+    # Measure
+
+    def measure(self, buffer: ReadingBuffer) -> Record:
+        """Take ``count`` readings into a buffer and return the last one."""
+        if self.run is not None:
+            raise ScpiError(-213)
+        record = self._reading(self._now)
+        buffer.append(record)
+        for _ in range(self.count - 1):
+            record = self._reading(self._now)
+            buffer.append(record)
+        return record
+
+    def _reading(self, at: float) -> Record:
+        volts, amps, limited = self.terminals_now()
+        output = self.output
+        if not output and self.sources[self.source_function].off_state == "HIMP":
+            volts = amps = 0.0  # the relay is open: the instrument measures itself
+        function = self.sense_function
+        sense = self.senses[function]
+        four_wire = sense.four_wire and output  # with the output off always two-wire (6-58)
+        source_function = self.source_function
+        source = self.sources[source_function]
+        seen_volts = volts if four_wire else volts + amps * self.lead_resistance
+        if function == "VOLT":
+            true = seen_volts
+        elif function == "CURR":
+            true = amps
+        else:
+            true = seen_volts / amps if amps != 0.0 else OVERFLOW
+        value = self._digitise(true, function, sense)
+        if source.read_back:
+            source_value = self._digitise(amps if source_function == "CURR" else seen_volts, source_function, None)
+        else:
+            source_value = source.level
+        if self.freeze_readings:
+            if self.frozen_reading is None:
+                self.frozen_reading = (value, source_value)
+            value, source_value = self.frozen_reading
+        status = (OUTPUT_ON if output else 0) | (FOUR_WIRE if four_wire else 0)
+        if source.read_back:
+            status |= READ_BACK
+        if limited:
+            status |= IN_LIMIT
+            if self.over_voltage is not None and self.over_voltage_acts():
+                status |= OVER_VOLTAGE
+        if not self.freeze_time:
+            # A reading takes its aperture even where simulated time stands still.
+            at = at if at > self._stamped + self._aperture else self._stamped + self._aperture
+            self._stamped = at
+        flags = status | _UNIT_CODES[function] << 8 | _UNIT_CODES[source_function] << 12
+        return Record(self._stamped if self.freeze_time else at, value, source_value, flags)
+
+    def _digitise(self, true: float, function: SenseFunction, sense: Sense | None) -> float:
+        """Return what the converter makes of a value: range, gain, noise, resolution; 9.9E37 beyond the range."""
+        levels = _LEVELS[function]
+        magnitude = abs(true)
+        if sense is None or sense.range_auto or function == self.source_function:
+            index = bisect_left(levels, magnitude)
+            if index == len(levels):
+                return OVERFLOW
+            full = RANGES[function][index]
+            if sense is not None and sense.range_lower_limit > full:
+                full = sense.range_lower_limit
+        else:
+            full = sense.range
+            if magnitude > OVER_RANGE * full:
+                return math.copysign(OVERFLOW, true)
+        sigma = _NOISE_OF_RANGE[function] * full + _NOISE_FLOOR[function]
+        if function == "VOLT":
+            sigma += self.cell.voltage_noise
+        step = _RESOLUTION[function] * full
+        value = true * self._gain[function] + sigma * self._sigma_scale * self._gauss()
+        value = round(value / step) * step
+        if sense is not None and sense.relative_on:
+            value -= sense.relative
+        return value
+
+    # Trigger model
+
+    def start_loop(self) -> None:
+        """``:INIT``: run the loaded loop."""
+        if self.run is not None:
+            raise ScpiError(-213)
+        if self.trigger_loop is None:
+            raise ScpiError(-221)
+        kind, (amount, delay, buffer) = self.trigger_loop
+        interval = max(delay + self._aperture, 1e-4)
+        first = self._now + interval
+        if kind == "SIMPLELOOP":
+            self.run = TriggerRun(buffer, first, interval, amount, math.inf)
+        else:
+            self.run = TriggerRun(buffer, first, interval, math.inf, self._now + amount)
+
+    def _take_scheduled(self, run: TriggerRun) -> None:
+        kept = run.buffer.append(self._reading(run.next_time))
+        run.remaining -= 1
+        run.next_time += run.interval
+        if not kept or run.remaining <= 0 or run.next_time > run.end_time:
+            self.run = None
+
+    def abort(self) -> None:
+        """``:ABOR``: stop the trigger model."""
+        self.run = None
+
+    @property
+    def loop_seconds_left(self) -> float:
+        """Simulated time until the trigger model is idle, s."""
+        run = self.run
+        if run is None:
+            return 0.0
+        last = run.end_time if math.isinf(run.remaining) else run.next_time + (run.remaining - 1) * run.interval
+        return max(0.0, last - self._now)
+
+    # Events
+
+    def _event(self, kind: str, details: dict[str, Any]) -> None:
+        if self.on_event is not None:
+            self.on_event(kind, details)
+
+
+def cover(function: str, magnitude: float) -> float:
+    """Return the full scale of the lowest range that takes a magnitude."""
+    ranges = RANGES[function]
+    return ranges[min(bisect_left(_LEVELS[function], magnitude), len(ranges) - 1)]
+
+
+def covering(function: str, value: float) -> float:
+    """Return the lowest range for a value that a controller asks for. Raises -222 beyond the highest."""
+    if not 0 <= value <= _LEVELS[function][-1]:
+        raise ScpiError(-222)
+    ranges = RANGES[function]
+    # A range is selected by values up to its name; 105 % of it is for signals, not for names.
+    return ranges[min(bisect_left(ranges, value * (1 - 1e-12)), len(ranges) - 1)]

@@ -1,0 +1,163 @@
+"""The wire to one simulated instrument: messages in, replies out, with faults in between.
+
+Every link (PyVISA backend, TCP, serial) talks to an instrument through its ``Wire`` and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
+
+from galvanode.clock import process_clock
+from galvanode_simulator.faults import MODEL_FAULTS, ActiveFault, Fault
+
+_NUMBER = re.compile(rb"[-+]?\d+\.\d+(?:E[-+]?\d+)?", re.IGNORECASE)
+_LONGEST_MESSAGE = 65_536
+
+
+class Device(Protocol):
+    """The bytes side of an instrument."""
+
+    def receive(self, message: bytes) -> bytes:
+        """Execute one message (without its terminator) and return the whole reply; empty if there is none."""
+        ...
+
+    def advance(self) -> None:
+        """Let simulated time pass inside the instrument until now."""
+        ...
+
+    def play(self, fault: Fault, on: bool) -> None:
+        """Begin or end a fault of the instrument itself."""
+        ...
+
+    def query_error(self, code: int) -> None:
+        """Note that the controller broke the message exchange: -410 interrupted, -420 unterminated."""
+        ...
+
+
+class Reply(NamedTuple):
+    """What comes back, and how late (real time, s)."""
+
+    data: bytes
+    delay: float
+
+
+class Disconnected(Exception):
+    """The instrument hung up."""
+
+
+class Wire:
+    """One instrument's end of every link to it."""
+
+    def __init__(self, name: str, driver: str, device: Device, faults: Iterable[Fault] = ()) -> None:
+        self.name = name
+        self.driver = driver
+        self.device = device
+        self.receive = device.receive
+        self._started = process_clock().now()
+        self._faults = [ActiveFault(fault) for fault in faults]
+        self._playing: list[ActiveFault] = []
+
+    @property
+    def faulty(self) -> bool:
+        """Whether messages must go through ``exchange`` rather than straight to ``receive``."""
+        return bool(self._faults or self._playing)
+
+    def inject(self, kind: str | None = None, **options: Any) -> None:
+        """Add a fault: ``wire.inject("drop_reply", count=1)``; without a kind, end all faults.
+
+        ``after`` and ``delay`` are written as in a bench file, ``"10 min"``.
+        """
+        if kind is None:
+            for active in self._playing:
+                self.device.play(active.fault, False)
+            self._faults, self._playing = [], []
+            return
+        self._faults.append(ActiveFault(Fault.model_validate({"kind": kind, **options})))
+
+    def connect(self) -> None:
+        """Call before a link opens. Raises ``Disconnected`` if the instrument refuses."""
+        for active in self._faults:
+            if active.fault.kind == "refuse_connection" and active.strikes(b"", self._elapsed()):
+                raise Disconnected(self.name)
+
+    def exchange(self, message: bytes) -> list[Reply]:
+        """Execute one message through the faults. Raises ``Disconnected``."""
+        if not self.faulty:
+            reply = self.device.receive(message)
+            return [Reply(reply, 0.0)] if reply else []
+        elapsed = self._elapsed()
+        striking = [
+            active.fault
+            for active in self._faults
+            if active.fault.kind != "refuse_connection" and active.strikes(message, elapsed)
+        ]
+        self._play_model_faults(striking)
+        if any(fault.kind == "disconnect" for fault in striking):
+            self._drop_spent()
+            raise Disconnected(self.name)
+        for fault in striking:
+            if fault.kind == "scpi_error":
+                self.device.play(fault, True)
+        data = self.device.receive(message)
+        delay = 0.0
+        for fault in striking:
+            data, delay = _on_the_wire(fault, data, delay)
+        self._drop_spent()
+        return [Reply(data, delay)] if data else []
+
+    def _play_model_faults(self, striking: list[Fault]) -> None:
+        for active in list(self._playing):
+            if active.spent and active.fault not in striking:
+                self.device.play(active.fault, False)
+                self._playing.remove(active)
+        for active in self._faults:
+            if active.fault in striking and active.fault.kind in MODEL_FAULTS and active not in self._playing:
+                self.device.play(active.fault, True)
+                self._playing.append(active)
+
+    def _drop_spent(self) -> None:
+        self._faults = [active for active in self._faults if not active.spent]
+
+    def _elapsed(self) -> float:
+        return process_clock().now() - self._started
+
+
+def _on_the_wire(fault: Fault, data: bytes, delay: float) -> tuple[bytes, float]:
+    if not data:
+        return data, delay
+    match fault.kind:
+        case "drop_reply":
+            return b"", delay
+        case "delay_reply":
+            return data, delay + fault.delay
+        case "garble":
+            # Bit 6 flipped in every third byte, the terminator left alone: what a bad ground does.
+            body = bytes(byte ^ 0x40 if index % 3 == 1 else byte for index, byte in enumerate(data[:-1]))
+            return body + data[-1:], delay
+        case "truncate":
+            return data[: len(data) // 2], delay
+        case "reading":
+            return _NUMBER.sub(fault.value.encode(), data), delay
+        case _:
+            return data, delay
+
+
+class Framer:
+    """Cuts a byte stream into messages at LF; CR before it is tolerated."""
+
+    def __init__(self) -> None:
+        self.pending = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the messages that are complete now."""
+        pending = self.pending + data
+        *messages, self.pending = pending.split(b"\n")
+        if len(self.pending) > _LONGEST_MESSAGE:
+            self.pending = b""
+        return [message.rstrip(b"\r") for message in messages]
+
+    def clear(self) -> None:
+        """Forget what is incomplete."""
+        self.pending = b""

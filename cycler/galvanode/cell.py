@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from galvanode.document import Document, parse_document, place_of, read_document, validate
+from galvanode.document import Document, Section, parse_document, place_of, read_document, validate
 from galvanode.units import (
     Amps,
     AmpsPerSquareMetre,
@@ -19,10 +19,6 @@ from galvanode.units import (
     expected,
     parse_quantity,
 )
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TerminalLimits(NamedTuple):
@@ -40,7 +36,7 @@ class TerminalLimits(NamedTuple):
     """K."""
 
 
-class VoltageWindow(_Section):
+class VoltageWindow(Section):
     """Lowest and highest voltage at the terminals, V."""
 
     min: Volts
@@ -53,19 +49,19 @@ class VoltageWindow(_Section):
         return self
 
 
-class CurrentBound(_Section):
+class CurrentBound(Section):
     """Largest current of either sign, A."""
 
     max: Annotated[Amps, Field(gt=0)]
 
 
-class CurrentDensityBound(_Section):
+class CurrentDensityBound(Section):
     """Largest current density of either sign, A/m2."""
 
     max: Annotated[AmpsPerSquareMetre, Field(gt=0)]
 
 
-class TemperatureWindow(_Section):
+class TemperatureWindow(Section):
     """Lowest and highest temperature, K."""
 
     min: Kelvin | None = None
@@ -78,7 +74,7 @@ class TemperatureWindow(_Section):
         return self
 
 
-class CellEnvelope(_Section):
+class CellEnvelope(Section):
     """What the cell may be exposed to, whatever a recipe asks for."""
 
     voltage: VoltageWindow
@@ -116,7 +112,7 @@ def _or_unknown(dimension: str) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-class CellUnderTest(_Section):
+class CellUnderTest(Section):
     """A cell definition.
 
     Results of different laboratories cannot be compared without area, thickness, temperature and pressure

@@ -125,10 +125,10 @@ def check(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Validate a recipe and show its schedule, its duration and its number of samples."""
+    """Validate a recipe; with a cell, show its schedule and what a dry run on a simulated cell gives."""
     from galvanode.checking import check_recipe
 
-    check_recipe(recipe, cell, _parameters(parameter or []), as_json=json_, out=out)
+    _run(check_recipe(recipe, cell, _parameters(parameter or []), as_json=json_, out=out))
 
 
 @app.command()
@@ -152,7 +152,8 @@ def simulate(
     speed: Annotated[str, typer.Option("--speed", help="Simulated seconds per second.")] = "1",
     seed: SeedOption = 0,
     log: Annotated[
-        Path | None, typer.Option("--log", help="Write what the instruments do here (JSON lines).")
+        Path | None,
+        typer.Option("--log", help="Write what the instruments do here (JSON lines), not to stderr."),
     ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON line for each instrument once it listens.")
@@ -161,6 +162,7 @@ def simulate(
     """Serve simulated instruments on TCP ports and serial ptys, for this or any other program."""
     from galvanode_simulator.serve import serve as serve_instruments
 
+    from galvanode.engine.signals import ending_signals
     from galvanode.library import find_file
 
     factor = _speed(speed)
@@ -176,7 +178,19 @@ def simulate(
             )
             print(line, flush=True)  # noqa: T201
 
-    _run(serve_instruments(find_file(bench, "benches"), factor, seed, ready, log))
+    async def until_ended() -> None:
+        with sys.stderr if log is None else log.open("a", encoding="utf-8") as events:
+            serving = asyncio.ensure_future(
+                serve_instruments(find_file(bench, "benches"), factor, seed, ready, events)
+            )
+            ending = ending_signals()
+            await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+            serving.cancel()
+            ending.cancel()
+
+    _run(until_ended())
 
 
 @app.command()
@@ -284,9 +298,22 @@ def web(
     port: Annotated[int, typer.Option("--port")] = 8000,
 ) -> None:
     """The web process, as the supervisor starts it."""
-    from galvanode.service.process import run_web
+    from galvanode.engine.heartbeat import beat
+    from galvanode.service.server import serve_web
 
-    _run(run_web(data, host, port))
+    if hasattr(os, "nice"):
+        os.nice(5)  # the engine comes first
+
+    async def while_supervised() -> None:
+        serving = asyncio.ensure_future(serve_web(data, host, port))
+        heart = asyncio.ensure_future(beat())
+        await asyncio.wait([serving, heart], return_when=asyncio.FIRST_COMPLETED)
+        heart.cancel()
+        if serving.done():
+            serving.result()
+        serving.cancel()
+
+    _run(while_supervised())
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from galvanode.foreground import follow_with_progress, until_ended
 from galvanode.library import library
+from galvanode.service.server import check_address
 from galvanode.session import Session, Submission, session, summary_of
 from galvanode.store.read import Store
 
@@ -70,12 +71,17 @@ async def run_demo(
         bench = library() / "benches" / "demo.yaml"
         if speed is None:
             speed = math.inf if headless else SPEED
-        web = None if headless else ["--host", "127.0.0.1", "--port", str(port)]
+        web = None
+        if not headless:
+            check_address("127.0.0.1", port)
+            web = ["--host", "127.0.0.1", "--port", str(port)]
         started = time.monotonic()
         async with session(directory, bench, speed=speed, seed=0, web=web) as station:
             runs = {await station.submit(item.submission): item for item in EXPERIMENTS}
             if headless:
-                labels = {run: f"{item.channel} {item.cell} {item.recipe[:2].upper()}" for run, item in runs.items()}
+                labels = {
+                    run: f"{item.channel} {item.cell} {item.recipe[:2].upper()}" for run, item in runs.items()
+                }
                 await follow_with_progress(station, labels)
             else:
                 await _show(station, port, speed)
@@ -110,12 +116,17 @@ def _print_table(store: Store, runs: dict[str, Experiment], wall_s: float, *, as
             f"{summary['simulated_s'] / 3600:,.1f} h",
             f"{summary['samples']:,}",
             _headline(summary["results"]),
-            str(summary["end_reason"]),
+            _in_short(str(summary["end_reason"])),
         )
     out.print(table)
     samples = sum(summary["samples"] for summary in summaries)
     hours = sum(summary["simulated_s"] for summary in summaries) / 3600
     out.print(f"{samples:,} samples of {hours:,.0f} simulated hours in {wall_s:.1f} s", highlight=False)
+
+
+def _in_short(end_reason: str) -> str:
+    """``short_circuit: hard: V/I fell ...`` becomes ``short circuit, hard``."""
+    return ", ".join(part.strip() for part in end_reason.split(":")[:2]).replace("_", " ")
 
 
 def _headline(results: dict[str, Any]) -> str:

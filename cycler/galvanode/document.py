@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from galvanode.errors import InvalidInput
@@ -117,6 +117,28 @@ def place_of(path: DocumentPath, message: str, key: bool = False) -> PydanticCus
     return PydanticCustomError("placed", "{said}", context)
 
 
+class Section(BaseModel):
+    """A mapping in a file: only the keys it knows, and none of them left empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_empty(cls, data: object) -> object:
+        """Refuse ``max:`` without a value, which would otherwise read as no limit at all."""
+        if isinstance(data, dict):
+            for key, value in cast("dict[str, object]", data).items():
+                if value is None and key in cls._optional_keys():
+                    said = f"'{key}' is empty; expected a value, or no '{key}' at all"
+                    raise place_of((key,), said, key=True)
+        return cast("object", data)
+
+    @classmethod
+    def _optional_keys(cls) -> set[str]:
+        fields = cls.model_fields.items()
+        return {info.alias or name for name, info in fields if not info.is_required()}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'current'?``, or what is known, to end a message with."""
     names = sorted(set(known))
@@ -193,7 +215,8 @@ class _Fault:
             return f"unknown key '{_short(word)}'{inside}{did_you_mean(word, known)}"
         if self._missing is not None:
             return f"'{self._missing}' is missing" + (f" in {name}" if name != _WHOLE else "")
-        value = found(self._document.at(self._path))
+        data = self._document.at(self._path)
+        value = "empty" if data in ([], {}, "") else found(data)
         if self._kind == "value_error":
             said = self._said.removeprefix("Value error, ")
             return f"{name} {said}" if said.startswith("is ") else f"{name}: {said}"
@@ -212,6 +235,11 @@ class _Fault:
             return "expected true or false"
         if self._kind == "literal_error":
             return f"expected {self._context.get('expected', '')}"
+        if self._kind in ("too_short", "string_too_short"):
+            return "expected something in it"
+        if self._kind in ("too_long", "string_too_long"):
+            what = "characters" if "string" in self._kind else "items"
+            return f"expected at most {self._context['max_length']:,} {what}"
         if self._kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
             return f"expected a value {self._said.removeprefix('Input should be ')}"
         said = self._said.removeprefix("Input should be ").removeprefix("Input should ")

@@ -19,6 +19,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.library import find_file
 from galvanode.recipe import compile_recipe, read_recipe
+from galvanode.service.server import check_address
 from galvanode.session import Session, Submission, pick_channel, session, summary_of
 from galvanode.store.read import Store
 
@@ -59,6 +60,7 @@ async def serve_bench(
     *, bench: Path, data_dir: Path, host: str, port: int, speed: float | None, seed: int
 ) -> None:
     """Serve a bench until a signal ends it."""
+    check_address(host, port)
     web = ["--host", host, "--port", str(port)]
     async with session(data_dir, find_file(bench, "benches"), speed=speed, seed=seed, web=web) as station:
         err.print(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)

@@ -133,10 +133,15 @@ def pick_channel(bench: Bench, asked: str | None, cell: Path) -> str:
         return asked
     if len(names) == 1:
         return names[0]
-    named_after_cell = cell.stem.replace("-", "_")
-    if named_after_cell in bench.channels:
-        return named_after_cell
+    if (named := channel_named_after(bench, cell)) is not None:
+        return named
     raise InvalidInput(f"choose a channel with --channel: {', '.join(names)}", source=bench.path)
+
+
+def channel_named_after(bench: Bench, cell: Path) -> str | None:
+    """Return the channel that bears the cell file's name (``-`` as ``_``), if there is one."""
+    name = cell.stem.replace("-", "_")
+    return name if name in bench.channels else None
 
 
 def results_of(store: Store, run: RunRecord) -> dict[str, Result]:

@@ -27,8 +27,10 @@ _LARGEST = 1e30
 """In SI units; beyond it a number is a slip of the keyboard. Its inverse is the smallest above zero."""
 
 _NUMBER_AND_UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*)", re.ASCII)
-_FACTOR = re.compile(r"([A-Za-zµΩ°]+|1)\^?(-?[1-9])?")
-_SPELLINGS = str.maketrans({"−": "-", "²": "^2", "³": "^3", "·": "*", "μ": "µ", "Ω": "Ω"})
+_FACTOR = re.compile("([A-Za-z\u00b5\u03a9\u00b0]+|1)\\^?(-?[1-9])?")
+_SPELLINGS = str.maketrans(
+    {"\u2212": "-", "\u00b2": "^2", "\u00b3": "^3", "\u00b7": "*", "\u03bc": "\u00b5", "\u2126": "\u03a9"}
+)
 """What people paste: minus sign, superscripts, middle dot, Greek mu for micro, ohm sign for omega."""
 
 
@@ -48,10 +50,10 @@ class Dimension:
 DIMENSIONS: dict[str, Dimension] = {
     "voltage": Dimension("a voltage", "5 V", "V", ("µV", "mV", "V", "kV")),
     "current": Dimension("a current", "5 mA", "A", ("pA", "nA", "µA", "mA", "A")),
-    "current_density": Dimension("a current density", "0.1 mA/cm^2", "A/m^2", ("µA/cm^2", "mA/cm^2")),
+    "current_density": Dimension("a current density", "0.1 mA/cm^2", "A/m^2", ("mA/cm^2",)),
     "time": Dimension("a time", "30 min", "s", ("µs", "ms", "s", "min", "h")),
     "charge": Dimension("a charge", "2 mAh", "A*s", ("µAh", "mAh", "Ah")),
-    "areal_charge": Dimension("an areal charge", "0.1 mAh/cm^2", "A*s/m^2", ("µAh/cm^2", "mAh/cm^2")),
+    "areal_charge": Dimension("an areal charge", "0.1 mAh/cm^2", "A*s/m^2", ("mAh/cm^2",)),
     "specific_charge": Dimension("a specific charge", "155 mAh/g", "A*s/kg", ("mAh/g",)),
     "energy": Dimension("an energy", "5 mWh", "J", ("µWh", "mWh", "Wh", "kWh")),
     "molar_energy": Dimension("a molar energy", "19.2 kJ/mol", "J/mol", ("J/mol", "kJ/mol")),

@@ -36,7 +36,7 @@ def load(text: str, source: str) -> tuple[Data, Places, Places]:
 
 
 _TAB_INDENTATION = re.compile(r"^ *\t", re.MULTILINE)
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAB = "a tab; expected spaces for the indentation"
 
 
@@ -112,11 +112,11 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             raise self._error(event, f"nested more than {MAX_DEPTH} deep")
         if kind == "AliasEvent":
-            raise self._error(event, f"an alias ('*{event.anchor}'); write the value out instead")
+            raise self._error(event, f"an alias ('*{event.anchor[:40]}'); write the value out instead")
         if event.anchor is not None:
-            raise self._error(event, f"an anchor ('&{event.anchor}'); write the value out instead")
+            raise self._error(event, f"an anchor ('&{event.anchor[:40]}'); write the value out instead")
         if event.ctag is not None:
-            raise self._error(event, f"a tag ('{event.ctag}'); write the plain value instead")
+            raise self._error(event, f"a tag ('{str(event.ctag)[:60]}'); write the plain value instead")
         place = (event.start_mark.line + 1, event.start_mark.column + 1)
         if kind == "ScalarEvent":
             # The parser puts an empty value where the next token begins: say the key's place.
@@ -189,7 +189,14 @@ class _Reader:
             said = _TAB
         elif "mapping values are not allowed" in said:
             said = "a ':' where none may be; check the indentation, or put the text in quotes"
+        elif "expected <block end>" in said:
+            said = "this line does not fit the indentation of the lines above"
+        elif "could not find expected ':'" in said:
+            said = "expected 'key: value' with a ':' on this line"
+        elif "cannot start any token" in said:
+            said = said.replace("that cannot start any token", "where a value begins; put it in quotes")
         elif problem.context and problem.context != said:
             said = f"{said} ({problem.context})"
+        said = said.replace("'<stream end>'", "the end of the file").replace("'\\x00'", "the end of the file")
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
         return InvalidInput(said, source=self._source, line=line, column=column)

@@ -82,7 +82,11 @@ class SimulatedInstrument:
             self.model.on_event = None
             return
         name = self.name
-        self.model.on_event = lambda kind, details: sink(name, kind, details)
+
+        def report(kind: str, details: dict[str, Any]) -> None:
+            sink(name, kind, details)
+
+        self.model.on_event = report
 
 
 def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
@@ -127,9 +131,7 @@ def _instrument(
 ) -> SimulatedInstrument:
     driver = bench.instruments[name].driver
     wire = Wire(name, driver, device, settings.faults)
-    return SimulatedInstrument(
-        name, driver, bench.resource(name), settings.link, settings.port, wire, model
-    )
+    return SimulatedInstrument(name, driver, bench.resource(name), settings.link, settings.port, wire, model)
 
 
 def _chamber(settings: SimulatedChamber, seed: int) -> ChamberModel:
@@ -156,7 +158,7 @@ def _temperature(
             )
         return chambers[settings.chamber].temperature
     for channel in bench.channels.values():
-        if channel.cycler == name and channel.chamber in chambers:
+        if channel.cycler == name and channel.chamber is not None and channel.chamber in chambers:
             return chambers[channel.chamber].temperature
     return None
 

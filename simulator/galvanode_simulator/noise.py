@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -20,8 +20,8 @@ def gaussian(seed: int) -> Callable[[], float]:
     """Return a function that draws from a standard normal distribution."""
     generator = np.random.Generator(np.random.PCG64(seed))
 
-    def numbers():  # noqa: ANN202
+    def numbers() -> Iterator[float]:
         while True:
             yield from generator.standard_normal(_BLOCK).tolist()
 
-    return numbers().__next__
+    return iter(numbers()).__next__

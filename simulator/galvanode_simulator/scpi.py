@@ -364,7 +364,9 @@ def _forms_fit(header: str, nodes: tuple[str, ...], long_forms: tuple[str, ...])
     """Whether each typed mnemonic is this command's own short or long form: STATe and STATus share one."""
     typed = [part.upper() for part in header.removeprefix(":").rstrip("?").split(":")]
     own = zip(typed, nodes[-len(typed) :], long_forms[-len(typed) :], strict=True)
-    return all(word.rstrip("0123456789") in (short, long) or word in (short, long) for word, short, long in own)
+    return all(
+        word.rstrip("0123456789") in (short, long) or word in (short, long) for word, short, long in own
+    )
 
 
 def _nothing() -> None:
@@ -409,7 +411,7 @@ def _parameters(text: str) -> Iterator[_Parameter]:
 
 
 def split_outside_quotes(text: str, separator: str) -> list[str]:
-    """Split at a separator that is not inside ``'...'`` or ``"..."``. Raises ``ScpiError`` -151 if one stays open."""
+    """Split at a separator that is not inside ``'...'`` or ``"..."``."""
     if '"' not in text and "'" not in text:
         return text.split(separator)
     parts: list[str] = []

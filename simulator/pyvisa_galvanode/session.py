@@ -62,7 +62,7 @@ class Session:
             }
         if self.is_serial:
             self.attributes |= {
-                ResourceAttribute.asrl_baud: 9600,
+                ResourceAttribute.asrl_baud_rate: 9600,
                 ResourceAttribute.asrl_data_bits: 8,
                 ResourceAttribute.asrl_parity: constants.Parity.none,
                 ResourceAttribute.asrl_stop_bits: constants.StopBits.one,

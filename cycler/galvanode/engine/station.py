@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 COMMIT_EVERY_S = 0.25
 """Real seconds between commits, whatever the simulated speed."""
+SEAL_EVERY_S = 3600.0
+"""Real seconds between seals of a running run."""
 CHAMBER_EVERY_S = 60.0
 """Process seconds between readings of a chamber."""
 _CHAMBER_FAILURES = 3
@@ -84,8 +86,9 @@ class Station:
         self._commit_failures = 0
         self._committing = asyncio.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile-and-seal")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
         self._started_unix = clock.unix()
 
     # --- life ------------------------------------------------------------------------------------------
@@ -98,6 +101,7 @@ class Station:
         for record in await self._write(self._journal.unfinished):
             await self._take_up(record)
         self._spawn(self._commit_for_ever(), "commits")
+        self._spawn(self._seal_for_ever(), "seals")
 
     async def close(self) -> None:
         """Interrupt every run, make the channels safe, commit, and give everything back."""
@@ -105,8 +109,10 @@ class Station:
         for run in running:
             run.interrupt()
         await asyncio.gather(*(run.finished.wait() for run in running))
-        for task in list(self._tasks):
-            task.cancel()
+        await asyncio.gather(*self._endings)
+        async with self._committing:  # a commit that has begun is not cut off: it would be repeated
+            for task in list(self._tasks):
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._commit()
         await self._write(self._journal.close)
@@ -265,7 +271,9 @@ class Station:
         if channel.open.chamber is not None:
             self._use_chamber(channel.open.chamber)
         run.start()
-        self._spawn(self._see_out(channel, run), f"end of {run_id}")
+        ending = self._spawn(self._see_out(channel, run), f"end of {run_id}")
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     async def _see_out(self, channel: Channel, run: Run) -> None:
         """When a run has ended: commit and seal it, and free its channel if that is safe."""
@@ -280,7 +288,7 @@ class Station:
             channel.message = f"{run.id} {run.state}: {run.end_reason}"
         await self._commit()
         if run.state in FINISHED:
-            await self._write(self._journal.seal, run.id)
+            await self._seal(run.id)
         channel.run = None
         if channel.state != "idle":
             self._spawn(self._recover(channel), f"recovery of {channel.open.name}")
@@ -404,6 +412,20 @@ class Station:
             await asyncio.sleep(COMMIT_EVERY_S)
             await self._commit()
 
+    async def _seal_for_ever(self) -> None:
+        """Seal what an earlier engine left unsealed, then every running run, hourly."""
+        for run_id in await self._write(self._journal.unsealed):
+            await self._seal(run_id)
+        while True:
+            await asyncio.sleep(SEAL_EVERY_S)
+            for channel in self._channels.values():
+                if channel.run is not None:
+                    await self._seal(channel.run.id)
+
+    async def _seal(self, run_id: str) -> None:
+        """Move a run's samples into Parquet, beside the commits."""
+        await asyncio.get_running_loop().run_in_executor(self._helper, self._journal.seal, run_id)
+
     async def _commit(self) -> None:
         """Make everything durable that happened since the last commit, in one transaction.
 
@@ -444,10 +466,11 @@ class Station:
 
     # --- small things ------------------------------------------------------------------------------------
 
-    def _spawn(self, work: Any, name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -29,8 +30,9 @@ from galvanode.store.records import Event
 logger = logging.getLogger(__name__)
 
 LOG_FILE = "supervisor.jsonl"
-HUNG_AFTER_S = 1.0
-"""Silence after which a child counts as hung; a healthy engine beats ten times in this."""
+HUNG_AFTER_S = {"engine": 1.0, "web": 5.0}
+"""Silence after which a child counts as hung. A healthy one beats every 0.1 s; nothing burns while a page waits."""
+_LOOK_EVERY_S = 0.05
 _START_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
 _SAFE_WITHIN_S = 10.0
@@ -49,7 +51,7 @@ class Child:
 
     name: Literal["engine", "web"]
     arguments: Sequence[str]
-    process: asyncio.subprocess.Process | None = None
+    process: subprocess.Popen[bytes] | None = None
 
 
 class Supervisor:
@@ -128,25 +130,22 @@ class Supervisor:
                 await self._pause(_RESTARTS_WITHIN_S)
                 continue
             starts.append(time.monotonic())
-            child.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "galvanode",
-                *child.arguments,
+            # A plain Popen, polled: asyncio's own child watcher and Popen.kill() race for the exit status.
+            child.process = process = subprocess.Popen(
+                [sys.executable, "-m", "galvanode", *child.arguments],
                 env=self._pulse.environment(child.name),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is for us; the children end in our order
             )
-            self._log(f"{child.name}_started", f"{child.name} started", pid=child.process.pid)
+            self._log(f"{child.name}_started", f"{child.name} started", pid=process.pid)
             reason = await self._watch(child)
             if self._ending.is_set():
                 return
             noticed = time.monotonic()
-            with contextlib.suppress(ProcessLookupError):
-                child.process.kill()
-            await child.process.wait()
-            self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=child.process.pid)
+            process.kill()
+            await _exit_of(process)
+            self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=process.pid)
             if child is self._engine:
                 await self._make_safe(reason, noticed)
             else:
@@ -156,36 +155,30 @@ class Supervisor:
         """Return why the child needs a successor: it ended, or its heart stopped."""
         assert child.process is not None
         started = time.monotonic()
-        exit_ = asyncio.ensure_future(child.process.wait())
-        gone = asyncio.ensure_future(self._pulse.gone(child.name).wait())
-        try:
-            while True:
-                await asyncio.wait([exit_, gone], timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
-                if exit_.done():
-                    return f"ended with status {exit_.result()}"
-                if gone.done():
-                    return "hung up"
-                if not self._pulse.has_begun(child.name):
-                    if time.monotonic() - started > _START_WITHIN_S:
-                        return f"did not start within {_START_WITHIN_S:.0f} s"
-                elif (silence := self._pulse.silence_s(child.name)) > HUNG_AFTER_S:
-                    return f"has been silent for {silence:.2f} s"
-        finally:
-            exit_.cancel()
-            gone.cancel()
+        gone = self._pulse.gone(child.name)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), _LOOK_EVERY_S)
+            if (status := child.process.poll()) is not None:
+                return f"ended with status {status}"
+            if gone.is_set():
+                return "hung up"
+            if not self._pulse.has_begun(child.name):
+                if time.monotonic() - started > _START_WITHIN_S:
+                    return f"did not start within {_START_WITHIN_S:.0f} s"
+            elif (silence := self._pulse.silence_s(child.name)) > HUNG_AFTER_S[child.name]:
+                return f"has been silent for {silence:.2f} s"
 
     async def _end(self, child: Child) -> None:
         process = child.process
-        if process is None or process.returncode is not None:
+        if process is None or process.poll() is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+            await asyncio.wait_for(_exit_of(process), _STOP_WITHIN_S)
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            process.kill()
+            await _exit_of(process)
             if child is self._engine:
                 await self._make_safe("did not end in time", time.monotonic())
 
@@ -211,14 +204,10 @@ class Supervisor:
             )
         )
         await _close_quietly(opened)
-        kinds = {True: "made_safe", False: "not_safe"}
-        events = [
-            Event(None, time.time(), None, kinds[ok], f"supervisor, after the engine {reason}: {message}", {})
-            for ok, message in results
-        ]
-        events.insert(0, Event(None, time.time(), None, "engine_lost", f"the engine {reason}", {}))
+        told = [("engine_lost", f"the engine {reason}")]
+        told += [("made_safe" if ok else "not_safe", message) for ok, message in results]
         try:
-            await asyncio.to_thread(_record, self._data_dir, events)
+            await asyncio.to_thread(_record, self._data_dir, told)
         except Exception:  # the cells come first: the engine is restarted whatever the store says
             logger.exception("what the supervisor did could not be stored; it is in %s", LOG_FILE)
 
@@ -252,14 +241,24 @@ def _outside_the_engine(bench: Bench) -> Bench:
     return Bench(bench.title, bench.visa, real, channels, bench.document)
 
 
+async def _exit_of(process: subprocess.Popen[bytes]) -> int:
+    while (status := process.poll()) is None:
+        await asyncio.sleep(0.005)
+    return status
+
+
 async def _close_quietly(bench: OpenBench) -> None:
     with contextlib.suppress(GalvanodeError):
         await bench.close()
 
 
-def _record(data_dir: Path, events: list[Event]) -> None:
+def _record(data_dir: Path, told: list[tuple[str, str]]) -> None:
+    """Store what the supervisor did, at the process time of the last commit."""
     journal = Journal(data_dir)
     try:
-        journal.record(events)
+        last = journal.last_unix_time_s()
+        unix = time.time() if last is None else last
+        details = {"real_unix_time_s": time.time()}
+        journal.record([Event(None, unix, None, kind, message, details) for kind, message in told])
     finally:
         journal.close()

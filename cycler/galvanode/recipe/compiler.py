@@ -11,7 +11,8 @@ from galvanode.recipe.context import Context
 from galvanode.recipe.known import DETECTORS
 from galvanode.recipe.ladder import ladders_of
 from galvanode.recipe.limits import of_cell
-from galvanode.recipe.model import MAX_TURNS, Detect, Item, RepeatItem, StepBody
+from galvanode.recipe.looping import MAX_TURNS, Detect
+from galvanode.recipe.model import Item, RepeatItem, StepBody
 from galvanode.recipe.program import Detector, EndLoop, Instruction, Loop, Program
 from galvanode.recipe.reader import Recipe
 from galvanode.recipe.scope import Scope, set_parameters

@@ -70,7 +70,10 @@ def parse_until(text: str) -> Until:
     if name not in DIMENSION_OF:
         raise ValueError(f"is {found(text)}; '{name}' is not measured{did_you_mean(name, DIMENSION_OF)}")
     dimension = DIMENSION_OF[name]
-    read = read_value(value, dimension)
+    try:
+        read = read_value(value, dimension)
+    except ValueError as problem:
+        raise ValueError(f"is {found(text)}; its value {problem}") from None
     if dimension in COUNTED:
         if not isinstance(read, Reference) and read.exact < 0:
             raise ValueError(f"is {found(text)}; expected no sign: {name} counts from 0 in magnitude")

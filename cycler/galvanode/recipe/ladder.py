@@ -6,7 +6,8 @@ from fractions import Fraction as Exact
 
 from galvanode.document import label
 from galvanode.recipe.context import Context
-from galvanode.recipe.model import FromToBy, RepeatItem
+from galvanode.recipe.looping import FromToBy
+from galvanode.recipe.model import RepeatItem
 from galvanode.recipe.scope import Rungs
 from galvanode.recipe.values import Value
 from galvanode.units import Quantity

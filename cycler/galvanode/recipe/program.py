@@ -101,7 +101,8 @@ class Loop(_Plain):
     kind: Literal["loop"] = "loop"
     loop_id: str
     turns: int
-    """How often the block runs; for a ladder the number of its values."""
+    """How often the block runs; for a ladder the number of its values. Where ``until_s`` alone ends the loop,
+    a ceiling that is not meant to be reached."""
     ladder: dict[str, tuple[float, ...]] = {}
     """Loop variable -> value of each turn, SI."""
     stop_when: tuple[Detector, ...] = ()

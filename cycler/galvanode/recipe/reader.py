@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from galvanode.document import Document, parse_document, read_document, validate
-from galvanode.recipe.model import Parameter, RecipeText
+from galvanode.recipe.model import RecipeText
+from galvanode.recipe.parameter import Parameter
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from galvanode.document import did_you_mean
 from galvanode.errors import InvalidInput
-from galvanode.recipe.model import Parameter
+from galvanode.recipe.parameter import Parameter
 from galvanode.recipe.values import Reference, Value, expected_words, read_constant, show_dimension
 from galvanode.units import Quantity
 

@@ -18,6 +18,7 @@ NUMBER = "number"
 
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
+NAME_RULE = "expected letters, digits and '_', starting with a letter"
 _BARE_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
 
 

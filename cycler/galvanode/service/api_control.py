@@ -21,8 +21,8 @@ from galvanode.service.models import (
     Schedule,
     Status,
     StoppedAll,
-    Submitted,
     SubmitRequest,
+    Submitted,
 )
 from galvanode.service.problems import Busy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,16 +45,16 @@ def create_app(
 ) -> FastAPI:
     """Return the web application of a data directory.
 
-    ``client`` reaches the engine; ``commands`` and ``stops`` are further connections to it, so that a stop waits
-    behind nothing. ``token`` None trusts everybody who reaches the port. ``allowed_hosts`` are the names that a
-    ``Host`` header may have; ``any_address`` also allows any bare address. The app closes the clients.
+    ``client`` reaches the engine; ``commands`` and ``stops`` are further connections to it, so that a stop
+    waits behind nothing; the app closes them. ``token`` None trusts everybody who reaches the port.
+    ``allowed_hosts`` are the names that a ``Host`` header may have; ``any_address`` also allows any address.
     """
     records = Records(data_dir)
     engine = EngineLink(client, records.area_of, commands=commands, stops=stops)
     live = LiveStream(engine, records)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         publishing = None
         if mqtt is not None:
             publishing = asyncio.create_task(MqttPublisher(mqtt, engine).run(), name="mqtt")

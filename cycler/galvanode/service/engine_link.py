@@ -59,7 +59,10 @@ class EngineLink:
         self._asked_at = -1e9
 
     async def command(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """Call the engine. Raises ``EngineUnavailable``, ``Refused``, or ``Busy``; a stop is never ``Busy``."""
+        """Call the engine; a stop never waits behind other calls.
+
+        Raises ``EngineUnavailable``, ``Refused``, or, for other calls than stops, ``Busy``.
+        """
         if self._calls >= MAX_CALLS_AT_ONCE and method not in _STOPS:
             raise Busy("too many commands at once; try again")
         self._calls += 1

@@ -17,11 +17,6 @@ from galvanode.store.export import export_run
 MAX_WAITING = 4
 
 Format = Literal["bdf", "bdf-csv", "battery-archive"]
-_ENDING: dict[Format, str] = {
-    "bdf": ".bdf.parquet",
-    "bdf-csv": ".bdf.csv",
-    "battery-archive": "_timeseries.csv",
-}
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,7 @@ class Exports:
     def _make(self, run: str, kind: Format) -> Made:
         folder = Path(tempfile.mkdtemp(prefix="galvanode-export-"))
         try:
-            export_run(self._records.store, run, kind, folder / f"{run}{_ENDING[kind]}")
-            files = sorted(path for path in folder.iterdir() if path.is_file())
+            files = export_run(self._records.store, run, kind, folder)
             if len(files) == 1:
                 return Made(files[0], folder)
             archive = folder / f"{run}-{kind}.zip"

@@ -1,4 +1,4 @@
-"""The recipes and cells that come with Galvanode, as the API shows them; read again when a file has changed."""
+"""The recipes and cells that come with Galvanode, as the API shows them; read again when a file changed."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from galvanode.service.models import Status
 
+_CHAMBER_TEMPERATURE = "galvanode_chamber_temperature_celsius"
 _CHANNEL_GAUGES = (
     ("voltage_volts", "voltage_V"),
     ("current_amperes", "current_A"),
@@ -32,9 +33,9 @@ def exposition(status: Status, *, pages: int) -> str:
             value = getattr(channel, field)
             if value is not None and status.available:
                 lines.append(f"galvanode_channel_{metric}{{channel={_label(channel.name)}}} {value!r}")
-    lines.append("# TYPE galvanode_chamber_temperature_celsius gauge")
+    lines.append(f"# TYPE {_CHAMBER_TEMPERATURE} gauge")
     lines += [
-        f"galvanode_chamber_temperature_celsius{{chamber={_label(chamber.name)}}} {chamber.temperature_degC!r}"
+        f"{_CHAMBER_TEMPERATURE}{{chamber={_label(chamber.name)}}} {chamber.temperature_degC!r}"
         for chamber in status.chambers
         if chamber.temperature_degC is not None and status.available
     ]

@@ -1,5 +1,7 @@
 """What the REST API takes and gives, typed. Units are in the names; a number that does not exist is null."""
 
+# ruff: noqa: N815 (a unit keeps its case: mV is not MV)
+
 from __future__ import annotations
 
 import math
@@ -37,8 +39,8 @@ class Problem(_Answer):
 
     error: str
     source: str | None = None
-    line: int | None = Field(None, description="1-based")
-    column: int | None = Field(None, description="1-based")
+    line: int | None = Field(default=None, description="1-based")
+    column: int | None = Field(default=None, description="1-based")
 
 
 class EngineState(_Answer):
@@ -46,9 +48,9 @@ class EngineState(_Answer):
 
     pid: int | None = None
     started_unix_s: Number = None
-    speed: float | str | None = Field(None, description="process seconds per real second, or 'max'")
+    speed: float | str | None = Field(default=None, description="process seconds per real second, or 'max'")
     simulated: bool = False
-    clock_unix_s: Number = Field(None, description="process time, UTC")
+    clock_unix_s: Number = Field(default=None, description="process time, UTC")
 
 
 class ChannelState(_Answer):
@@ -74,10 +76,10 @@ class ChannelState(_Answer):
     test_time_s: Number = None
     voltage_V: Number = None
     current_A: Number = None
-    current_density_mA_cm2: Number = Field(None, description="current over the area of the run's cell")
+    current_density_mA_cm2: Number = Field(default=None, description="over the area of the run's cell")
     temperature_degC: Number = None
     samples: int | None = None
-    progress: Number = Field(None, description="0 to 1; null where it cannot be known")
+    progress: Number = Field(default=None, description="0 to 1; null where it cannot be known")
     message: str | None = None
 
 
@@ -94,7 +96,7 @@ class ChamberState(_Answer):
 class Status(_Answer):
     """The whole station at one moment."""
 
-    engine: EngineState | None = Field(None, description="null while the engine is unavailable")
+    engine: EngineState | None = Field(default=None, description="null while the engine is unavailable")
     available: bool = Field(description="false: the engine is down or restarting, the rest is the last known")
     channels: list[ChannelState] = []
     chambers: list[ChamberState] = []
@@ -104,7 +106,7 @@ class RecipeParameter(_Answer):
     """What may be set when a recipe is started."""
 
     name: str
-    default: str | None = Field(None, description="with its unit; null: must be given")
+    default: str | None = Field(default=None, description="with its unit; null: must be given")
     min: str | None = None
     max: str | None = None
     description: str | None = None
@@ -132,12 +134,12 @@ class CheckRequest(_Request):
     """A recipe to look at without starting anything."""
 
     recipe: str = Field(max_length=MAX_TEXT, description="YAML")
-    recipe_name: str = Field("recipe.yaml", max_length=200, pattern=_NAME)
+    recipe_name: str = Field(default="recipe.yaml", max_length=200, pattern=_NAME)
     cell: str | None = Field(
         None, max_length=MAX_TEXT, description="YAML; without it only the recipe is read"
     )
-    cell_name: str = Field("cell.yaml", max_length=200, pattern=_NAME)
-    parameters: dict[str, str] = Field({}, max_length=100, description="name to text with unit")
+    cell_name: str = Field(default="cell.yaml", max_length=200, pattern=_NAME)
+    parameters: dict[str, str] = Field(default={}, max_length=100, description="name to text with unit")
 
 
 class ScheduleLine(_Answer):
@@ -158,12 +160,12 @@ class Schedule(_Answer):
 
     title: str
     parameters: list[RecipeParameter] = []
-    values: dict[str, str] = Field({}, description="parameters as they would be used")
+    values: dict[str, str] = Field(default={}, description="parameters as they would be used")
     lines: list[ScheduleLine] = []
-    shortest_s: Number = Field(None, description="whole run at least, if nothing trips")
-    longest_s: Number = Field(None, description="whole run at most; null where nothing bounds it")
-    most_samples: Number = Field(None, description="null where nothing bounds it")
-    limits: list[str] = Field([], description="what trips the run")
+    shortest_s: Number = Field(default=None, description="whole run at least, if nothing trips")
+    longest_s: Number = Field(default=None, description="whole run at most; null where nothing bounds it")
+    most_samples: Number = Field(default=None, description="null where nothing bounds it")
+    limits: list[str] = Field(default=[], description="what trips the run")
     analyses: list[str] = []
 
 
@@ -172,10 +174,10 @@ class SubmitRequest(_Request):
 
     channel: str = Field(max_length=100, pattern=_NAME)
     recipe: str = Field(max_length=MAX_TEXT, description="YAML")
-    recipe_name: str = Field("recipe.yaml", max_length=200, pattern=_NAME)
+    recipe_name: str = Field(default="recipe.yaml", max_length=200, pattern=_NAME)
     cell: str = Field(max_length=MAX_TEXT, description="YAML")
-    cell_name: str = Field("cell.yaml", max_length=200, pattern=_NAME)
-    parameters: dict[str, str] = Field({}, max_length=100)
+    cell_name: str = Field(default="cell.yaml", max_length=200, pattern=_NAME)
+    parameters: dict[str, str] = Field(default={}, max_length=100)
 
 
 class Submitted(_Answer):
@@ -240,7 +242,9 @@ class Samples(_Answer):
     run: str
     columns: dict[str, Column]
     count: int
-    next_after: int | None = Field(None, description="pass as `after` to go on; null: nothing more for now")
+    next_after: int | None = Field(
+        default=None, description="pass as `after` to go on; null: no more for now"
+    )
 
 
 class Overview(_Answer):
@@ -307,7 +311,7 @@ class Analysis(_Answer):
 
     run: str
     analyses: list[str] = Field(description="that the recipe asks for")
-    problem: str | None = Field(None, description="why there are no results, if they cannot be had (yet)")
+    problem: str | None = Field(default=None, description="why there are no results (yet)")
     results: dict[str, AnalysisResult] = {}
     plots: list[AnalysisPlot] = []
 

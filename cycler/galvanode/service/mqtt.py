@@ -1,6 +1,6 @@
 """Live state to an MQTT broker: retained state and telemetry per channel, a last will for the station.
 
-Topics: ``<base>/<station>/status`` (``online`` or, by the broker itself when we vanish, ``offline``; retained),
+Topics: ``<base>/<station>/status`` (retained: ``online``, or ``offline``, by the broker when we vanish),
 ``<base>/<station>/<channel>/state`` (JSON, retained, when it changes) and ``.../telemetry`` (JSON, QoS 0, at
 most once a second). The broker may come and go: the publisher tries again for ever, and the rest of the web
 side does not notice.
@@ -68,8 +68,8 @@ class MqttSettings:
     def from_url(cls, url: str, environ: Mapping[str, str] | None = None) -> MqttSettings:
         """Read ``mqtt[s]://[user[:password]@]host[:port][/base][?station=name]``.
 
-        ``GALVANODE_MQTT_PASSWORD``, ``GALVANODE_MQTT_CA`` (a PEM file) and ``GALVANODE_STATION`` add what does
-        not belong on a command line. Raises ``InvalidInput``.
+        ``GALVANODE_MQTT_PASSWORD``, ``GALVANODE_MQTT_CA`` (a PEM file) and ``GALVANODE_STATION`` add what
+        does not belong on a command line. Raises ``InvalidInput``.
         """
         environ = environ or {}
         try:

@@ -24,8 +24,8 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
     """Serve the web side until SIGINT or SIGTERM.
 
     Beyond loopback a token is needed; it is made and shown on the terminal the first time.
-    ``GALVANODE_ALLOWED_HOSTS`` (names with commas between) adds names under which the station is reached; without
-    ``mqtt`` ``GALVANODE_MQTT_URL`` counts. Raises ``InvalidInput`` if the port cannot be had or an
+    ``GALVANODE_ALLOWED_HOSTS`` (names with commas between) adds names under which the station is reached;
+    without ``mqtt`` ``GALVANODE_MQTT_URL`` counts. Raises ``InvalidInput`` if the port cannot be had or an
     environment variable is not valid.
     """
     mqtt = mqtt or MqttSettings.from_environment(os.environ)
@@ -62,6 +62,11 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
     )
     with listening:
         await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise ``InvalidInput`` now if the web side could not listen there later."""
+    _listen(host, port).close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

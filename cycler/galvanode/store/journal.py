@@ -17,7 +17,7 @@ from galvanode.errors import InvalidInput
 from galvanode.store.chunk import to_batch, to_bytes
 from galvanode.store.database import open_for_writing, writing
 from galvanode.store.errors import CommitRefused
-from galvanode.store.query import select_unfinished
+from galvanode.store.query import select_unfinished, unsealed_runs
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord, StepRecord
 from galvanode.store.schema import FINISHED_STATES, RUNS, SAMPLE_SCHEMA, STATES, TEST_TIME, run_id, run_number
 from galvanode.store.seal import seal
@@ -95,6 +95,10 @@ class Journal:
     def unfinished(self) -> list[RunRecord]:
         """Return the runs that have not ended, oldest first: those a restarted engine must look after."""
         return select_unfinished(self._connection)
+
+    def unsealed(self) -> list[str]:
+        """Return the ended runs whose samples are not all sealed, oldest first."""
+        return unsealed_runs(self._connection)
 
     def last_unix_time_s(self) -> float | None:
         """Return the latest process time of any commit or event, s since 1970 UTC; None in a new store."""

@@ -46,11 +46,12 @@ def select_parts(connection: sqlite3.Connection, number: int) -> list[Part]:
     return [Part(*row) for row in rows]
 
 
-def select_chunks(connection: sqlite3.Connection, number: int, after: int, limit: int = -1) -> list[bytes]:
-    """Return up to ``limit`` chunks that hold samples after record ``after``, oldest first."""
+def select_chunks(connection: sqlite3.Connection, number: int, after: int, last: int) -> list[bytes]:
+    """Return the chunks that hold any of the samples ``after`` + 1 to ``last``, oldest first."""
     rows = connection.execute(
-        "SELECT data FROM chunks WHERE run = ? AND last_record > ? ORDER BY last_record LIMIT ?",
-        (number, after, limit),
+        "SELECT data FROM chunks WHERE run = ? AND last_record > ? AND first_record <= ?"
+        " ORDER BY last_record",
+        (number, after, last),
     )
     return [row[0] for row in rows]
 

@@ -28,6 +28,17 @@ def select_unfinished(connection: sqlite3.Connection) -> list[RunRecord]:
     return [_run(row) for row in connection.execute(_SELECT_RUNS + where, sorted(FINISHED_STATES))]
 
 
+def unsealed_runs(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of the ended runs that still have chunks, oldest first."""
+    marks = ", ".join("?" * len(FINISHED_STATES))
+    found = connection.execute(
+        "SELECT DISTINCT chunks.run FROM chunks JOIN progress ON progress.run = chunks.run"  # noqa: S608
+        f" WHERE state IN ({marks}) ORDER BY chunks.run",
+        sorted(FINISHED_STATES),
+    )
+    return [run_id(number) for (number,) in found]
+
+
 def select_run(connection: sqlite3.Connection, number: int) -> RunRecord | None:
     """Return that run, or None if there is none."""
     row = connection.execute(_SELECT_RUNS + " WHERE number = ?", (number,)).fetchone()

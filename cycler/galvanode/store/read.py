@@ -33,6 +33,8 @@ __all__ = ["RunRecord", "Store", "StoredEvent"]
 
 _SELECT_STEPS = f"SELECT {', '.join(STEP_SCHEMA.names)} FROM steps WHERE run = ? ORDER BY step_count, attempt"  # noqa: S608
 
+_NO_LIMIT = 2**62
+
 _ATTEMPTS = 20
 """How often a seal may replace files under a reader before the reader gives up."""
 
@@ -43,10 +45,6 @@ class _View:
 
     parts: list[Part]
     tail: pa.Table
-
-    @property
-    def sealed(self) -> int:
-        return self.parts[-1].last_record if self.parts else FIRST_RECORD - 1
 
 
 class Store:
@@ -72,28 +70,33 @@ class Store:
         raise InvalidInput(f"there is no run {run!r} in {self.directory}; {there_is}")
 
     def samples(
-        self, run: str, columns: Sequence[str] | None = None, after_record: int | None = None
+        self,
+        run: str,
+        columns: Sequence[str] | None = None,
+        after_record: int | None = None,
+        limit: int | None = None,
     ) -> pa.Table:
         """Return the samples of a run in their order, sealed ones and live tail as one table.
 
         ``columns`` are labels of ``SAMPLE_SCHEMA`` (all if None). ``after_record`` leaves out the samples up
-        to and including that ``Record Index / 1``.
+        to and including that ``Record Index / 1``; of those that remain, the first ``limit``.
         """
         self.run(run)
         names = _checked(SAMPLE_SCHEMA.names if columns is None else columns)
-        after = FIRST_RECORD - 1 if after_record is None else max(FIRST_RECORD - 1, after_record)
+        after = max(FIRST_RECORD - 1, FIRST_RECORD - 1 if after_record is None else after_record)
+        last = _NO_LIMIT if limit is None else after + max(0, limit)
         for _ in range(_ATTEMPTS):
-            view = self._view(run, after)
+            view = self._view(run, after, last)
             try:
                 tables = [
                     read_rows(
                         path_of(self.directory, part.file),
                         names,
                         max(0, after + 1 - part.first_record),
-                        part.rows,
+                        min(last, part.last_record) + 1 - part.first_record,
                     )
                     for part in view.parts
-                    if part.last_record > after
+                    if part.last_record > after and part.first_record <= last
                 ]
             except FileNotFoundError:
                 continue  # a seal has just merged that part into another: look again
@@ -151,7 +154,7 @@ class Store:
             raise InvalidInput(f"an overview of {points} points shows nothing; expected 2 or more")
         names = [TEST_TIME, *wanted]
         for _ in range(_ATTEMPTS):
-            view = self._view(run, FIRST_RECORD - 1)
+            view = self._view(run, FIRST_RECORD - 1, _NO_LIMIT)
             try:
                 sealed = self._plotted(view.parts, names, points, start_s, end_s)
             except FileNotFoundError:
@@ -172,15 +175,17 @@ class Store:
         tiers = [path_of(self.directory, part.tier_file) for part in parts]
         return [read_rows(path, names, *rows_between(path, start_s, end_s)) for path in tiers]
 
-    def _view(self, run: str, after: int) -> _View:
+    def _view(self, run: str, after: int, last: int) -> _View:
+        """Return where samples ``after`` + 1 to ``last`` are, as one transaction sees it."""
         with reading(self.directory) as connection:
             parts = select_parts(connection, run_number(run))
             sealed = parts[-1].last_record if parts else FIRST_RECORD - 1
-            chunks = select_chunks(connection, run_number(run), max(after, sealed))
+            chunks = select_chunks(connection, run_number(run), max(after, sealed), last)
         tail = _together([from_bytes(chunk) for chunk in chunks], SAMPLE_SCHEMA.names)
         if tail.num_rows:
-            first = tail.column(RECORD)[0].as_py()
-            tail = tail.slice(max(0, after + 1 - first))
+            before_tail = tail.column(RECORD)[0].as_py() - 1
+            skip = max(0, after - before_tail)
+            tail = tail.slice(skip, max(0, last - before_tail - skip))
         return _View(parts, tail)
 
 

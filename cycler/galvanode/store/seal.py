@@ -41,9 +41,6 @@ from galvanode.store.tiers import tier_rows
 ROW_GROUP = 65_536
 """Rows that are read or skipped together; a multiple of the tiers' bucket."""
 
-_CHUNKS_AT_ONCE = 64
-"""Chunks per read, so that no read transaction outlives a commit tick by much."""
-
 # Measured on 720 k rows: 32 bytes per row, 66 ms; zstd alone takes 53 bytes and three times as long.
 _ENCODING: dict[str, Any] = {
     "compression": "zstd",
@@ -121,22 +118,18 @@ def _write_files(
     """Write the files of ``part`` aside, then give them their names."""
     schema = SAMPLE_SCHEMA.with_metadata({IDENTITY_KEY: identity(record.id, record.created_unix_s)})
     asides = [path_of(directory, name + ".tmp") for name in (part.tier_file, part.file)]
-    expected = part.first_record
+    written = 0
     with (
         pq.ParquetWriter(asides[0], schema, **_ENCODING) as tier_writer,
         pq.ParquetWriter(asides[1], schema, **_ENCODING) as writer,
     ):
         for rows in _row_groups_of(directory, connection, record, merged, sealed):
-            if rows[RECORD][0].as_py() != expected:
-                raise StoreError(f"{record.id}: sample {expected} is missing; nothing was sealed")
-            expected += rows.num_rows
             rows = rows.replace_schema_metadata(schema.metadata)
             writer.write_table(rows, row_group_size=ROW_GROUP)
             tier_writer.write_table(tier_rows(rows))
-    if expected != part.last_record + 1:
-        raise StoreError(
-            f"{record.id}: samples {expected} to {part.last_record} are missing; nothing was sealed"
-        )
+            written += rows.num_rows
+    if written != part.rows:
+        raise StoreError(f"{record.id}: {written} samples where {part.rows} should be; nothing was sealed")
     for aside in asides:
         _sync(aside)
         aside.rename(aside.with_suffix(""))
@@ -168,16 +161,16 @@ def _tables_of(
             yield table.replace_schema_metadata(None)
     after = sealed
     while after < record.samples:
-        chunks = [
-            from_bytes(data)
-            for data in select_chunks(connection, run_number(record.id), after, _CHUNKS_AT_ONCE)
-        ]
+        # A few at a time, so that no read transaction lasts: the log cannot shrink meanwhile.
+        chunks = select_chunks(
+            connection, run_number(record.id), after, min(after + ROW_GROUP, record.samples)
+        )
         if not chunks:
-            return
-        for chunk in chunks:
+            raise StoreError(f"{record.id}: sample {after + 1} is missing; nothing was sealed")
+        for chunk in map(from_bytes, chunks):
+            if chunk[RECORD][0].as_py() != after + 1:
+                raise StoreError(f"{record.id}: sample {after + 1} is missing; nothing was sealed")
             after += chunk.num_rows
-            if after > record.samples:  # committed while we were sealing: the next seal's business
-                return
             yield chunk
 
 

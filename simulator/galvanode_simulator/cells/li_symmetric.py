@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from galvanode_simulator.cells.parameters import LiSymmetricParameters
@@ -131,9 +131,10 @@ class LiSymmetricCell:
         if duration <= 0.0:
             return
         if self.short is not None:
-            r_s = self.series_resistance()
-            self.age += duration
-            self._relax(amps * self.short_resistance, r_s + self.short_resistance, duration)
+            short = self.short_resistance
+            for substep in self._substeps(duration):
+                self._relax(amps * short, self.series_resistance() + short, substep)
+                self.age += substep
             self._look_of_the_short(amps)
             return
         if amps != self._amps:
@@ -165,17 +166,13 @@ class LiSymmetricCell:
     def hold_voltage(self, volts: float, duration: float) -> float:
         """Exact while the slow element's resistance stays; in geometric substeps as it changes."""
         passed = 0.0
-        substep = duration if self._is_linear() else self.parameters.polarisation_time_constant / 50.0
-        while passed < duration:
-            h = min(substep, duration - passed)
-            r_s = self.series_resistance()
-            mean = abs(self._relax(volts, r_s, h)) * self._inverse_area
-            self.age += h
-            self.charge += mean * h
-            passed += h
-            substep *= _GROWTH_OF_SUBSTEP
+        for substep in self._substeps(duration):
+            mean = abs(self._relax(volts, self.series_resistance(), substep)) * self._inverse_area
+            self.age += substep
+            self.charge += mean * substep
+            passed += substep
             if self.short is None:
-                self.damage += self.damage_rate(mean) * h
+                self.damage += self.damage_rate(mean) * substep
                 if self.damage >= 1.0:
                     self._begin_short(0.0)
                     return passed
@@ -183,8 +180,15 @@ class LiSymmetricCell:
             self._look_of_the_short(self.current(volts))
         return duration
 
-    def _is_linear(self) -> bool:
-        return self._r2 == 0.0 or math.isinf(self.parameters.polarisation_scale)
+    def _substeps(self, duration: float) -> Iterator[float]:
+        """Parts of an interval in which the slow element's resistance may be taken as constant."""
+        linear = self._r2 == 0.0 or math.isinf(self.parameters.polarisation_scale)
+        part = duration if linear else self.parameters.polarisation_time_constant / 50.0
+        while duration > part:
+            yield part
+            duration -= part
+            part *= _GROWTH_OF_SUBSTEP
+        yield duration
 
     def _relax(self, source: float, resistance: float, duration: float) -> float:
         """Both elements behind ``source`` volts and ``resistance`` ohm; return the mean current, A.

@@ -16,8 +16,8 @@ from galvanode.units import (
     Fraction,
     JoulesPerMole,
     Metres,
-    OhmSquareMetres,
     Ohms,
+    OhmSquareMetres,
     Seconds,
     SiemensPerMetre,
     SquareMetres,
@@ -73,7 +73,7 @@ class LiSymmetricParameters(BaseModel):
     """The highest current density that the cell stands."""
     short: Literal["hard", "soft"] = "hard"
     """How it fails."""
-    short_delay: Seconds = Field(default=120.0, gt=0)
+    short_delay: Seconds = Field(default=30.0, gt=0)
     """Time above the critical current density until the filament is across; scattered by +-50 %."""
     short_resistance: Ohms = Field(default=1.0, gt=0)
     """Of a hard short."""
@@ -128,7 +128,7 @@ PRESETS["llzto-i2"] = LiSymmetricParameters().model_copy(
         "life_scale": 100.0 * _MA_PER_CM2,
     }
 )
-# Thick ZnI2 layer: soft short at 1 mA/cm2, so it stands anything below that. Its interface is not in the paper.
+# Thick ZnI2 layer: soft short at 1 mA/cm2, so it stands what is below. Its interface is not in the paper.
 PRESETS["llzto-thick"] = LiSymmetricParameters().model_copy(
     update={
         "interface_resistance": 35.0 * _OHM_CM2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from galvanode_simulator.cells.base import Cell
 
@@ -12,7 +13,7 @@ _MOST_CHANGES = 64
 
 
 def drive_current(cell: Cell, amps: float, voltage_limit: float, duration: float) -> None:
-    """Let ``duration`` seconds pass at a current, clamped where it needs more than ``voltage_limit`` volts."""
+    """Let ``duration`` seconds pass at a current, clamped where it needs over ``voltage_limit`` volts."""
     if cell.voltage_bound(amps) <= voltage_limit:
         cell.hold_current(amps, duration)
         return
@@ -74,7 +75,7 @@ def _time_until_voltage(cell: Cell, amps: float, duration: float, volts: float) 
     return _bisect(lambda t: sign * (cell.voltage_after(amps, t) - volts) >= 0.0, duration)
 
 
-def _bisect(reached, duration: float) -> float:  # noqa: ANN001
+def _bisect(reached: Callable[[float], bool], duration: float) -> float:
     """First moment at which ``reached`` holds, for a condition that stays once it has come."""
     if not reached(duration):
         return duration

@@ -185,21 +185,24 @@ class EspecInterface:
             case "HUMI?" | "TEMP PTC?" | "PRGM MON?" | "PRGM SET?", []:
                 raise _Refused("DATA NOT READY" if head.startswith("PRGM") else "INVALID REQ")
             case (
-                "ROM?"
-                | "TYPE?"
-                | "MON?"
-                | "MODE?"
-                | "TEMP?"
-                | "ALARM?"
-                | "SET?"
-                | "REF?"
-                | "%?"
-                | "RELAY?"
-                | "KEYPROTECT?"
-                | "CONSTANT SET?"
-                | "SRQ?"
-                | "MASK?"
-            ), _:
+                (
+                    "ROM?"
+                    | "TYPE?"
+                    | "MON?"
+                    | "MODE?"
+                    | "TEMP?"
+                    | "ALARM?"
+                    | "SET?"
+                    | "REF?"
+                    | "%?"
+                    | "RELAY?"
+                    | "KEYPROTECT?"
+                    | "CONSTANT SET?"
+                    | "SRQ?"
+                    | "MASK?"
+                ),
+                _,
+            ):
                 raise _Refused("PARA ERR")
             case _:
                 raise _Refused("CMD ERR")
@@ -231,7 +234,7 @@ class EspecInterface:
                 pass
             case "ALARM", ["RESET"]:
                 chamber.alarms.clear()
-            case ("TEMP" | "MODE" | "POWER" | "SET" | "RELAY" | "KEYPROTECT" | "MASK" | "SRQ" | "ALARM"), _:
+            case (("TEMP" | "MODE" | "POWER" | "SET" | "RELAY" | "KEYPROTECT" | "MASK" | "SRQ" | "ALARM"), _):
                 raise _Refused("PARA ERR")
             case "HUMI", _:
                 raise _Refused("INVALID REQ")

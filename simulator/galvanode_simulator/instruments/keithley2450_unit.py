@@ -232,7 +232,10 @@ class Keithley2450Unit:
             self._settled()
             details: dict[str, Any] = {"on": on}
             if on:
-                details |= {"function": self.source_function, "level": self.sources[self.source_function].level}
+                details |= {
+                    "function": self.source_function,
+                    "level": self.sources[self.source_function].level,
+                }
             else:
                 details["off_state"] = self.sources[self.source_function].off_state
             self._event("output", details)
@@ -334,7 +337,9 @@ class Keithley2450Unit:
             true = seen_volts / amps if amps != 0.0 else OVERFLOW
         value = self._digitise(true, function, sense)
         if source.read_back:
-            source_value = self._digitise(amps if source_function == "CURR" else seen_volts, source_function, None)
+            source_value = self._digitise(
+                amps if source_function == "CURR" else seen_volts, source_function, None
+            )
         else:
             source_value = source.level
         if self.freeze_readings:
@@ -350,13 +355,13 @@ class Keithley2450Unit:
                 status |= OVER_VOLTAGE
         if not self.freeze_time:
             # A reading takes its aperture even where simulated time stands still.
-            at = at if at > self._stamped + self._aperture else self._stamped + self._aperture
+            at = max(at, self._stamped + self._aperture)
             self._stamped = at
         flags = status | _UNIT_CODES[function] << 8 | _UNIT_CODES[source_function] << 12
         return Record(self._stamped if self.freeze_time else at, value, source_value, flags)
 
     def _digitise(self, true: float, function: SenseFunction, sense: Sense | None) -> float:
-        """Return what the converter makes of a value: range, gain, noise, resolution; 9.9E37 beyond the range."""
+        """Return what the converter makes of a value: gain, noise, resolution; 9.9E37 beyond the range."""
         levels = _LEVELS[function]
         magnitude = abs(true)
         if sense is None or sense.range_auto or function == self.source_function:
@@ -413,7 +418,9 @@ class Keithley2450Unit:
         run = self.run
         if run is None:
             return 0.0
-        last = run.end_time if math.isinf(run.remaining) else run.next_time + (run.remaining - 1) * run.interval
+        last = (
+            run.end_time if math.isinf(run.remaining) else run.next_time + (run.remaining - 1) * run.interval
+        )
         return max(0.0, last - self._now)
 
     # Events

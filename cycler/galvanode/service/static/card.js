@@ -2,7 +2,7 @@
 
 import { get, overview, runPath, CURRENT, VOLTAGE } from "./api.js";
 import { chip, h, say } from "./dom.js";
-import { clock, densityParts, count, result, siParts, temperatureParts, voltageParts, words } from "./format.js";
+import { clock, densityParts, count, reason, result, siParts, temperatureParts, voltageParts, words } from "./format.js";
 import { Plot, Series } from "./plot.js";
 import { command } from "./shell.js";
 
@@ -34,18 +34,19 @@ export class Card {
       h("div", { class: "what" }, this.title, this.detail),
       h("dl", { class: "readings" },
         this.reading("voltage", "Voltage"), this.reading("current", "Current"),
-        this.reading("density", "Density"), this.reading("temperature", "Temp.")),
+        this.reading("density", "Current density", true), this.reading("temperature", "Temperature", true)),
       h("div", { class: "place" }, this.progress, h("p", {}, this.step, this.samples)),
       this.canvas,
       h("footer", {}, this.message, h("div", { class: "buttons" }, this.pause, this.stop, this.start)));
     this.plot = new Plot(this.canvas, this.series);
   }
 
-  reading(key, label) {
+  reading(key, label, isClear = false) {
     const value = h("b", {});
     const unit = h("span", { class: "unit" });
     this.values[key] = [value, unit];
-    return h("div", { class: key }, h("dt", { text: label }), h("dd", {}, value, " ", unit));
+    // The unit stands over the number, which leaves the number its room; some units say what they measure.
+    return h("div", { class: key }, h("dt", { title: label }, h("span", { class: isClear ? "hidden" : "label", text: label }), " ", unit), h("dd", {}, value));
   }
 
   show(key, [number, unit]) {
@@ -71,7 +72,7 @@ export class Card {
     if (shown) this.title.setAttribute("href", `/runs/${shown}`);
     const recipe = busy ? [channel.recipe, channel.cell] : last ? [last.recipe_name, last.cell_name] : [];
     const names = recipe.filter(Boolean).map(bare);
-    say(this.detail, [...(shown ? [shown] : []), ...names].join(" · ") || (channel.idn ?? channel.resource ?? ""));
+    say(this.detail, [...names.reverse(), ...(shown ? [shown] : [])].join(" · ") || (channel.idn ?? channel.resource ?? ""));
     this.detail.title = [channel.idn, channel.resource].filter(Boolean).join("\n");
     this.show("voltage", voltageParts(channel.voltage_V));
     this.show("current", siParts(channel.current_A, "A"));
@@ -93,11 +94,12 @@ export class Card {
 
   /** The footer's words: what is wrong, or else what the last run found. */
   tell(channel, busy, last) {
-    const found = !busy && last?.results ? Object.entries(last.results).slice(0, 2) : [];
+    const found = !busy && last?.results ? Object.entries(last.results).filter(([, each]) => each.value !== null).slice(0, 1) : [];
     const results = found.map(([name, value]) => `${words(name)}: ${result(value)}`).join(" · ");
     const isBad = channel.state === "unsafe" || channel.state === "lost";
     say(this.message, isBad || busy ? channel.message ?? "" : results || channel.message || "");
     this.message.classList.toggle("fault", isBad);
+    this.message.classList.toggle("found", !isBad && !busy && results !== "");
     this.message.title = this.message.textContent;
   }
 
@@ -166,4 +168,4 @@ function place(channel) {
   return parts.join(" · ");
 }
 
-const ended = (run) => `${words(run.state)}${run.end_reason ? `: ${run.end_reason}` : ""}`;
+const ended = (run) => `${words(run.state)}${run.end_reason ? `: ${reason(run.end_reason)}` : ""}`;

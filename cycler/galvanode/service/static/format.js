@@ -79,6 +79,8 @@ export function moment(unix) {
 }
 
 export const count = (value) => (value === null || value === undefined ? NONE : value.toLocaleString("en").replaceAll(",", " "));
+/** A reason as the recipe writes it, with the signs that people write. */
+export const reason = (text) => text.replaceAll(">=", "≥").replaceAll("<=", "≤");
 export const words = (name) => name.replaceAll("_", " ");
 
 /** The unit and the divisor in which an axis of that many seconds reads best. */

@@ -190,7 +190,7 @@ export class Plot {
     const [factor, unit] = axisScale(low, high, pane.unit);
     const y = (value) => pane.bottom - ((value - low) / (high - low)) * (pane.bottom - pane.top);
     pane.y = y;
-    const { found, step } = ticks(low / factor, high / factor, (pane.bottom - pane.top) / 24);
+    const { found, step } = ticks(low / factor, high / factor, (pane.bottom - pane.top) / 17);
     const places = Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
     draw.lineWidth = 1;
     draw.textAlign = "right";
@@ -202,7 +202,7 @@ export class Plot {
       draw.moveTo(LEFT, at);
       draw.lineTo(width - RIGHT, at);
       draw.stroke();
-      if (at < pane.top + 15 || at > pane.bottom - 3) continue; // the unit stands there
+      if (at < pane.top + 14) continue; // the unit stands there
       draw.fillStyle = look.muted;
       draw.fillText(tick.toFixed(places).replace(/^-/, "−"), LEFT - 5, at);
     }

@@ -3,7 +3,7 @@
 import { get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
 import { bare } from "./card.js";
 import { chip, h, note, say } from "./dom.js";
-import { clock, count, densityParts, duration, fixed, moment, result, si, timeUnit, voltageParts, words } from "./format.js";
+import { clock, count, densityParts, duration, fixed, moment, reason, result, si, timeUnit, voltageParts, words } from "./format.js";
 import { Live } from "./live.js";
 import { colours } from "./plot.js";
 import { command, shell } from "./shell.js";
@@ -49,12 +49,11 @@ function layout() {
         h("span", { class: "detail", text: "drag to zoom, double-click to go back" }), reset,
         h("label", { class: "check" }, temperature, " temperature")),
       plot),
-    h("div", { class: "two" },
-      panel("Results", results, trends),
-      panel("Export", h("p", { class: "detail", text: "Battery Data Format opens in bdf, navani and PyProBE; the CSV in cellpy; Battery Archive in BEEP." }),
+    panel("Results", h("div", { class: "findings" }, results, trends)),
+    h("div", { class: "two" }, panel("Steps", steps), panel("Events", events)),
+    panel("Take away", h("p", { class: "detail", text: "Battery Data Format opens in bdf, navani and PyProBE; the CSV in cellpy; Battery Archive in BEEP." }),
         h("div", { class: "buttons left" }, link("bdf", "BDF Parquet"), link("bdf-csv", "BDF CSV"), link("battery-archive", "Battery Archive CSV")),
-        texts)),
-    h("div", { class: "two" }, panel("Steps", steps), panel("Events", events)));
+      texts));
 }
 
 async function refresh() {
@@ -86,7 +85,7 @@ function showFacts(channel = null) {
     ["Samples", count(channel?.samples ?? run.samples)],
     ["Started", `${moment(run.started_unix_s ?? run.created_unix_s)} UTC`],
     run.ended_unix_s === null ? null : ["Ended", `${moment(run.ended_unix_s)} UTC`],
-    run.end_reason ? ["How it ended", run.end_reason] : null,
+    run.end_reason ? ["How it ended", reason(run.end_reason)] : null,
     channel ? ["Voltage", voltageParts(channel.voltage_V).join(" ")] : null,
     channel ? ["Current", si(channel.current_A, "A")] : null,
     channel ? ["Current density", densityParts(channel.current_density_mA_cm2).join(" ")] : null,
@@ -108,12 +107,15 @@ function look() {
   const layout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: 12, color: c.text },
     margin: { l: 64, r: 16, t: 8, b: 40 }, showlegend: false, hovermode: "x unified",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: c.muted, activecolor: c.accent },
     hoverlabel: { bgcolor: c.panel, bordercolor: c.axis, font: { color: c.text } },
   };
   return { c, axis, layout };
 }
 
-const CONFIG = { displaylogo: false, responsive: true, doubleClick: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "resetScale2d"] };
+// Nothing leaves this station: no button that sends a chart anywhere.
+const OFFLINE = { displaylogo: false, responsive: true, plotlyServerURL: "", showSendToCloud: false, showEditInChartStudio: false };
+const CONFIG = { ...OFFLINE, doubleClick: false, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d", "resetScale2d"] };
 
 async function draw() {
   const mine = ++ticket;
@@ -136,13 +138,13 @@ async function draw() {
     type: "scatter", mode: "lines", x, y: data[name], name: name.split(" / ")[0],
     line: { color: colour, width: 1.5, shape: shape === "hv" ? "hv" : "linear" },
     xaxis: "x", yaxis: index ? `y${index + 1}` : "y",
-    hovertemplate: unitY === "°C" ? "%{y:.2f} °C" : `%{y:.4s}${unitY}`, connectgaps: false,
+    hovertemplate: unitY === "°C" ? "%{y:.2f} °C" : `%{y:.4~s}${unitY}`, connectgaps: false,
   }));
   layout.xaxis = { ...axis, title: { text: `Test time / ${unit}` }, anchor: `y${rows.length}`, zeroline: false };
-  rows.forEach(([, unitY], index) => {
+  rows.forEach(([name, unitY], index) => {
     layout[index ? `yaxis${index + 1}` : "yaxis"] = {
-      ...axis, domain: heights[index], title: { text: unitY }, zeroline: true, fixedrange: true,
-      ...(unitY === "°C" ? {} : { exponentformat: "SI", tickformat: "~s" }),
+      ...axis, domain: heights[index], title: { text: name.split(" / ")[0].replace("Ambient ", "") }, zeroline: true, fixedrange: true,
+      ...(unitY === "°C" ? {} : { tickformat: "~s", ticksuffix: unitY, hoverformat: ".4~s" }),
     };
   });
   plot.divisor = divisor;
@@ -173,7 +175,7 @@ async function showSteps() {
       h("td", { class: "number nowrap", text: setpoint === null ? "" : si(setpoint, columns.mode[i] === "voltage" ? "V" : "A") }),
       h("td", { class: "number nowrap", text: clock(start) }),
       h("td", { class: "number nowrap", text: end === null ? "" : duration(end - start) }),
-      h("td", { text: (columns.end_reason[i] ?? "under way") + (columns.attempt[i] > 1 ? ` (attempt ${columns.attempt[i]})` : "") })));
+      h("td", { text: reason(columns.end_reason[i] ?? "under way") + (columns.attempt[i] > 1 ? ` (attempt ${columns.attempt[i]})` : "") })));
   }
   if (table.total > table.count) rows.push(h("tr", {}, h("td", { colspan: 7, class: "detail", text: `${count(table.total - table.count)} earlier steps are in the exports and under /api.` })));
   steps.replaceChildren(h("table", { class: "list" },
@@ -225,8 +227,8 @@ async function showTrend({ name, title: caption, x, y }) {
     ...layout, showlegend: true, legend: { orientation: "h", y: 1.14, x: 0 }, margin: { l: 56, r: 48, t: 8, b: 36 },
     xaxis: { ...axis, title: { text: `${x.name} / ${pretty(x.unit)}` }, zeroline: false },
     yaxis: { ...axis, title: { text: pretty(units[0]) } },
-    ...(units.length > 1 ? { yaxis2: { ...axis, overlaying: "y", side: "right", showgrid: false, zeroline: false, title: { text: pretty(units[1]) } } } : {}),
-  }, { displaylogo: false, responsive: true, displayModeBar: false });
+    ...(units.length > 1 ? { yaxis2: { ...axis, overlaying: "y", side: "right", tickmode: "auto", showgrid: false, zeroline: false, title: { text: pretty(units[1]) } } } : {}),
+  }, { ...OFFLINE, displayModeBar: false });
 }
 
 function showTexts() {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { chip, h, note } from "./dom.js";
 import { bare } from "./card.js";
-import { clock, count, moment } from "./format.js";
+import { clock, count, moment, reason } from "./format.js";
 import { shell } from "./shell.js";
 
 const PAGE = 100;
@@ -59,7 +59,7 @@ function show() {
     h("td", { class: "nowrap", text: moment(run.started_unix_s ?? run.created_unix_s) }),
     h("td", { class: "number", text: clock(run.test_time_s) }),
     h("td", { class: "number", text: count(run.samples) }),
-    h("td", { text: run.end_reason ?? "" }))));
+    h("td", { text: reason(run.end_reason ?? "") }))));
   if (rows.length === 0) body.append(h("tr", {}, h("td", { colspan: 10, class: "detail", text: shown.length ? "None matches." : "No run yet." })));
 }
 

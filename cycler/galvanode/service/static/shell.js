@@ -61,7 +61,7 @@ async function stopEverything(button, state) {
   const runs = state.status?.channels.filter((channel) => channel.run).length ?? 0;
   const what = runs === 1 ? "The one run under way ends" : `All ${runs} runs under way end`;
   const text = `${what}, outputs go off and are read back. A stopped run cannot be resumed.`;
-  if (!(await confirmed("Stop everything?", runs === 0 ? "No run is known to be under way; every output is told to stop all the same." : text, "Stop all"))) return;
+  if (!(await confirmed("Stop everything?", runs === 0 ? "No run is known to be under way here; whatever the engine still runs is stopped all the same." : text, "Stop all"))) return;
   button.disabled = true;
   try {
     const { stopped } = await post("/api/stop-all");

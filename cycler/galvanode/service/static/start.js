@@ -191,7 +191,7 @@ export class StartDialog {
       h("thead", {}, h("tr", {}, ...["#", "Step", "Set", "Until"].map((name) => h("th", { scope: "col", text: name })))),
       h("tbody", {}, ...schedule.lines.map((line) => h("tr", { class: line.step_id === null ? "loop" : null, title: line.record ? `records ${line.record}` : null },
         h("td", { text: line.step_id ?? "↻" }),
-        h("td", { class: `depth-${Math.min(line.indent, 6)}`, text: words(line.what) }),
+        h("td", { class: `depth-${Math.min(line.indent, 6)}`, text: words(line.what.replaceAll("$", "")) }),
         h("td", { text: line.setpoint }),
         h("td", { text: words(line.ends) })))));
     this.outcome.replaceChildren(

@@ -1,0 +1,113 @@
+"""``galvanode check``: what a recipe would do, told from the recipe and from a dry run on a simulated cell."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+
+from galvanode.cell import read_cell
+from galvanode.foreground import follow_with_progress
+from galvanode.instrument.bench import read_bench
+from galvanode.library import find_file, library
+from galvanode.recipe import compile_recipe, describe, estimate, read_recipe
+from galvanode.recipe.program import Program
+from galvanode.session import Submission, channel_named_after, session
+from galvanode.store.read import Store
+
+
+async def check_recipe(
+    recipe: Path, cell: Path | None, parameters: dict[str, str], *, as_json: bool, out: Console
+) -> None:
+    """Validate a recipe; with a cell, print its schedule and what a dry run gave.
+
+    Raises ``InvalidInput`` with the place of the first fault.
+    """
+    recipe = find_file(recipe)
+    source = read_recipe(recipe)
+    if cell is None:
+        if as_json:
+            print(json.dumps({"title": source.title, "parameters": sorted(source.parameters)}))  # noqa: T201
+        else:
+            out.print(f"{source.title}: the recipe is well formed. Give it a --cell to see its schedule.")
+        return
+    cell = find_file(cell, "cells")
+    program = compile_recipe(source, read_cell(cell), parameters)
+    bounds = estimate(program)
+    report: dict[str, Any] = {
+        "title": program.title,
+        "parameters": program.parameters,
+        "duration_s": _bounds(bounds.duration_s),
+        "steps": _bounds(bounds.steps),
+        "samples": _bounds(bounds.samples),
+        "dry_run": await _dry_run(Submission("", recipe, cell, parameters)),
+    }
+    if as_json:
+        print(json.dumps(report, allow_nan=False))  # noqa: T201
+        return
+    out.print(program.title, style="bold", highlight=False)
+    for name, value in program.parameters.items():
+        out.print(f"  {name} = {value}", highlight=False, markup=False)
+    out.print(_schedule(program))
+    _print_dry_run(report["dry_run"], out)
+
+
+async def _dry_run(submission: Submission) -> dict[str, Any] | None:
+    """Run the recipe on the simulated cell that bears the cell file's name; None if there is none."""
+    bench = library() / "benches" / "simulated.yaml"
+    channel = channel_named_after(read_bench(bench), submission.cell)
+    if channel is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="galvanode-check-", ignore_cleanup_errors=True) as scratch:
+        async with session(Path(scratch), bench, speed=math.inf, seed=0) as station:
+            run_id = await station.submit(
+                Submission(channel, submission.recipe, submission.cell, submission.parameters)
+            )
+            await follow_with_progress(station, {run_id: "dry run"})
+        store = Store(Path(scratch))
+        run = store.run(run_id)
+        samples = store.samples(run_id, columns=["Voltage / V", "Current / A"])
+        window = {name: pc.min_max(samples.column(name)).as_py() for name in samples.column_names}
+        return {
+            "cell": channel,
+            "state": run.state,
+            "end_reason": run.end_reason,
+            "duration_s": run.test_time_s,
+            "samples": run.samples,
+            "voltage_V": window["Voltage / V"],
+            "current_A": window["Current / A"],
+        }
+
+
+def _schedule(program: Program) -> Table:
+    table = Table("line", "step", "what", "set point", "ends", "record", "trips outside")
+    for row in describe(program):
+        number = "" if row.step_id is None else str(row.step_id)
+        what = "  " * row.indent + row.what
+        table.add_row(str(row.line), number, what, row.setpoint, row.ends, row.record, row.limits)
+    return table
+
+
+def _print_dry_run(dry_run: dict[str, Any] | None, out: Console) -> None:
+    if dry_run is None:
+        out.print("No simulated cell bears this cell's name, so there was no dry run.", highlight=False)
+        return
+    voltage, current = dry_run["voltage_V"], dry_run["current_A"]
+    lines = [
+        f"Dry run on the simulated cell {dry_run['cell']}: {dry_run['state']} ({dry_run['end_reason']})",
+        f"  {dry_run['duration_s'] / 3600:,.2f} h, {dry_run['samples']:,} samples",
+    ]
+    if dry_run["samples"]:
+        lines.append(f"  voltage {voltage['min']:.4g} to {voltage['max']:.4g} V")
+        lines.append(f"  current {current['min']:.4g} to {current['max']:.4g} A")
+    out.print("\n".join(lines), highlight=False, markup=False)
+
+
+def _bounds(bounds: tuple[float, float]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in bounds]

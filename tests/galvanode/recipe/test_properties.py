@@ -1,0 +1,163 @@
+"""Whatever a recipe says, these hold."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galvanode.cell import parse_cell
+from galvanode.errors import InvalidInput
+from galvanode.recipe import compile_recipe, describe, estimate, parse_recipe
+from galvanode.recipe.program import Loop, Program, Step, Window
+
+CELL = """\
+name: Cell
+area: 0.785 cm^2
+electrolyte_thickness: unknown
+temperature: unknown
+stack_pressure: unknown
+envelope: {voltage: {min: -5 V, max: 5 V}, current: {max: 10 mA}}
+"""
+
+voltages = st.integers(-5500, 5500).map(lambda mv: f"{mv} mV")
+times = st.integers(0, 5000).map(lambda s: f"{s} s")
+densities = st.integers(1, 2500).map(lambda n: f"{n / 200:g} mA/cm^2")
+currents = st.integers(-11000, 11000).map(lambda ua: f"{ua} uA")
+untils = st.one_of(
+    st.builds("voltage {} {}".format, st.sampled_from([">=", "<=", ">", "<"]), voltages),
+    st.integers(0, 2000).map(lambda n: f"areal_capacity >= {n / 1000:g} mAh/cm^2"),
+)
+safeties = st.one_of(
+    st.just(""),
+    st.builds(", safety: {{voltage: {{max: {}}}}}".format, voltages),
+    st.builds(", safety: {{voltage: {{min: {}}}, current: {{max: {}}}}}".format, voltages, currents),
+)
+ends = st.one_of(
+    st.builds("for: {}".format, times),
+    st.builds("until: {}".format, untils),
+    st.builds("for: {}, until: [{}, {}]".format, times, untils, untils),
+)
+steps = st.one_of(
+    st.builds("rest: {{{}{}}}".format, ends, safeties),
+    st.builds("plate: {{current_density: {}, {}{}}}".format, densities, ends, safeties),
+    st.builds("strip: {{current_density: {}, {}{}}}".format, densities, ends, safeties),
+    st.builds("constant_current: {{current: {}, {}{}}}".format, currents, ends, safeties),
+    st.builds("constant_voltage: {{voltage: {}, {}{}}}".format, voltages, ends, safeties),
+)
+
+
+def loop(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    blocks = st.lists(inner, min_size=1, max_size=3).map(", ".join)
+    return st.one_of(
+        st.builds("{{times: {}, repeat: [{}]}}".format, st.integers(1, 20), blocks),
+        st.builds(
+            "{{for: {} s, stop_when: short_circuit, repeat: [{}]}}".format, st.integers(1, 9999), blocks
+        ),
+    )
+
+
+items = st.recursive(steps, loop, max_leaves=6)
+recipes = st.builds(
+    "title: x\n{}method: [{}]\n".format,
+    st.one_of(
+        st.just(""), st.builds("safety: {{voltage: {{min: {}, max: {}}}}}\n".format, voltages, voltages)
+    ),
+    st.lists(items, min_size=1, max_size=4).map(", ".join),
+)
+
+
+def compiled(text: str) -> Program | None:
+    """Return the program; None where the recipe is refused, which must be with its place."""
+    try:
+        return compile_recipe(parse_recipe(text, "r"), parse_cell(CELL, "c"))
+    except InvalidInput as problem:
+        assert problem.source == "r"
+        assert problem.line is not None
+        assert problem.column is not None
+        return None
+
+
+def within(inner: Window, outer: Window) -> bool:
+    return (outer.min is None or (inner.min is not None and inner.min >= outer.min)) and (
+        outer.max is None or (inner.max is not None and inner.max <= outer.max)
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(recipes)
+def test_a_recipe_is_refused_with_its_place_or_compiles_to_a_sound_program(text):
+    program = compiled(text)
+    if program is None:
+        return
+    assert compiled(text) == program
+    assert Program.model_validate_json(program.model_dump_json()) == program
+    for limits in (program.safety, *(step.limits for step in program.instructions if isinstance(step, Step))):
+        assert within(limits.voltage, Window(min=-5.0, max=5.0))
+        assert within(limits.current, Window(min=-0.01, max=0.01))
+    for step in program.instructions:
+        if not isinstance(step, Step):
+            continue
+        assert step.until
+        assert within(step.limits.voltage, program.safety.voltage)
+        assert step.poll_s > 0
+        if step.mode == "current":
+            assert isinstance(step.setpoint, float)
+            assert abs(step.setpoint) <= 0.01 * (1 + 1e-9)
+    bounds = estimate(program)
+    for low, high in bounds:
+        assert 0 <= low <= high
+    assert len(describe(program)) == sum(isinstance(i, (Step, Loop)) for i in program.instructions)
+
+
+@given(
+    st.integers(1, 400),
+    st.integers(1, 50),
+    st.integers(0, 60),
+    st.sampled_from(["A", "mA", "uA"]),
+)
+def test_a_ladder_has_the_values_that_paper_and_pencil_give(start, by, more, unit):
+    size = {"A": Fraction(1, 10**6), "mA": Fraction(1, 10**6), "uA": Fraction(1, 10**6)}[unit]
+    shown = {"A": 10**6, "mA": 10**3, "uA": 1}[unit]  # all are written so that one count is 1 uA
+    numbers = [f"{Fraction(n, shown).numerator / Fraction(n, shown).denominator:.9f}" for n in (start, by)]
+    last = f"{(start + by * more) / shown:.9f}"
+    text = (
+        f"title: x\nmethod:\n  - ladder: {{i: {{from: {numbers[0]} {unit}, to: {last} {unit}, by: {numbers[1]} {unit}}}}}\n"
+        "    repeat: [rest: {for: 1 s}]\n"
+    )
+    program = compiled(text)
+    assert program is not None
+    (loop_,) = [item for item in program.instructions if isinstance(item, Loop)]
+    assert loop_.ladder["i"] == tuple(float((start + by * n) * size) for n in range(more + 1))
+
+
+@given(st.sampled_from(["min", "max"]), st.integers(-3, 3))
+def test_a_limit_at_zero_is_a_limit(end, number):
+    program = compiled(
+        f"title: x\nsafety: {{voltage: {{{end}: {number} V}}}}\nmethod: [rest: {{for: 1 s}}]\n"
+    )
+    assert program is not None
+    assert getattr(program.safety.voltage, end) == float(number)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 400), st.text(max_size=3))
+def test_no_slip_of_the_keyboard_does_more_than_be_refused(position, slip):
+    text = (
+        "title: Test\nparameters: {t: 30 min}\nsafety: {voltage: {min: -4 V, max: 4 V}}\n"
+        "record: {every: 10 s}\nmethod:\n  - rest: {for: $t}\n  - ladder: {i: {from: 1 mA, to: 2 mA, by: 1 mA}}\n"
+        "    repeat: [plate: {current: $i, until: voltage >= 3 V}]\n    stop_when: short_circuit\n"
+    )
+    broken = text[: position % len(text)] + slip + text[position % len(text) + 1 :]
+    try:
+        parsed = parse_recipe(broken, "r")
+        compile_recipe(parsed, parse_cell(CELL, "c"))
+    except InvalidInput as problem:
+        assert "\n" not in str(problem)
+        assert len(str(problem)) < 400
+
+
+def test_the_strategies_make_recipes_that_compile():
+    assert compiled("title: x\nmethod: [plate: {current_density: 1 mA/cm^2, for: 10 s}]\n") is not None
+    with pytest.raises(AssertionError):
+        assert compiled("title: x\nmethod: [plate: {current_density: 50 mA/cm^2, for: 10 s}]\n") is not None

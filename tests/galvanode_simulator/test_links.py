@@ -1,0 +1,165 @@
+"""Simulated instruments from outside the process: raw sockets and serial lines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import pyvisa
+import serial
+
+from galvanode_simulator.cells import ResistorCell
+from galvanode_simulator.instruments.espec import ChamberModel, EspecInterface
+from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
+from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
+from galvanode_simulator.links.tcp import TcpServer
+from galvanode_simulator.wire import Wire
+
+needs_pty = pytest.mark.skipif(not AVAILABLE, reason="needs pseudo-terminals; this system has none")
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire("smu", "keithley2450", Keithley2450Interface(Keithley2450Unit(ResistorCell(1000.0))))
+
+
+@pytest.fixture
+def chamber() -> Wire:
+    return Wire("chamber", "espec", EspecInterface(ChamberModel()))
+
+
+async def connect(server: TcpServer):
+    return await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def line(reader: asyncio.StreamReader, timeout: float = 2.0) -> bytes:
+    return await asyncio.wait_for(reader.readline(), timeout)
+
+
+async def test_a_socket_answers_line_by_line_whatever_the_packets(wire):
+    async with TcpServer(wire) as server:
+        reader, writer = await connect(server)
+        for piece in (b"*ID", b"N?\r\n*LA", b"NG?\n:SYST:ERR?\n"):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        assert (await line(reader)).startswith(b"KEITHLEY")
+        assert await line(reader) == b"SCPI\n"
+        assert await line(reader) == b'0,"No error;0;0 0"\n'
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_second_client_reaches_the_same_instrument(wire):
+    async with TcpServer(wire) as server:
+        first, second = await connect(server), await connect(server)
+        first[1].write(b":SOUR:CURR 1e-3\n*IDN?\n")
+        await line(first[0])
+        second[1].write(b":SOUR:CURR?\n")
+        assert await line(second[0]) == b"1.000000E-03\n"
+        for _, writer in (first, second):
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_a_late_reply_comes_after_the_next_question_and_in_order(wire):
+    wire.inject("delay_reply", delay="0.2 s", count=1, match="*IDN?")
+    async with TcpServer(wire) as server:
+        reader, writer = await connect(server)
+        writer.write(b"*IDN?\n")
+        with pytest.raises(TimeoutError):
+            await line(reader, 0.05)
+        writer.write(b"*LANG?\n")
+        assert (await line(reader)).startswith(b"KEITHLEY")
+        assert await line(reader) == b"SCPI\n"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_disconnect_closes_the_socket_and_one_can_come_back(wire):
+    wire.inject("disconnect", match=":READ?", count=1)
+    async with TcpServer(wire) as server:
+        reader, writer = await connect(server)
+        writer.write(b":READ?\n")
+        with pytest.raises(ConnectionError):
+            if await line(reader) == b"":
+                raise ConnectionResetError
+        writer.close()
+        reader, writer = await connect(server)
+        writer.write(b":READ?\n")
+        assert float(await line(reader)) == pytest.approx(0.0, abs=1e-9)
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_refused_connection_is_closed_at_once(wire):
+    wire.inject("refuse_connection", count=1)
+    async with TcpServer(wire) as server:
+        reader, writer = await connect(server)
+        with pytest.raises(ConnectionError):
+            if await reader.read() == b"":
+                raise ConnectionResetError
+        writer.close()
+        reader, writer = await connect(server)
+        writer.write(b"*LANG?\n")
+        assert await line(reader) == b"SCPI\n"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_taken_port_is_an_error(wire):
+    async with TcpServer(wire) as server:
+        with pytest.raises(OSError, match=str(server.port)):
+            await TcpServer(wire, server.port).start()
+
+
+@needs_pty
+async def test_pyserial_talks_to_the_chamber(chamber):
+    def talk(device: str) -> list[bytes]:
+        answers = []
+        with serial.Serial(device, 9600, timeout=2) as port:
+            for message in (b"TYPE?\r\n", b"TEMP, S40.0\r\n", b"FOO?\r\n"):
+                port.write(message)
+                answers.append(port.readline())
+        return answers
+
+    async with SerialPort(chamber) as port:
+        for _ in range(2):  # closing the port does not hang up
+            assert await asyncio.to_thread(talk, port.device) == [
+                b"T,SCP-220,150.0\r\n",
+                b"OK:TEMP, S40.0\r\n",
+                b"NA:CMD ERR\r\n",
+            ]
+
+
+@needs_pty
+async def test_pyvisa_py_talks_over_a_serial_line(wire):
+    def talk(resource: str) -> str:
+        manager = pyvisa.ResourceManager("@py")
+        session = manager.open_resource(resource, read_termination="\n", write_termination="\n")
+        try:
+            return session.query("*IDN?")
+        finally:
+            session.close()
+
+    async with SerialPort(wire) as port:
+        assert (await asyncio.to_thread(talk, port.resource)).startswith("KEITHLEY INSTRUMENTS,MODEL 2450")
+
+
+@needs_pty
+async def test_a_silent_instrument_times_out_on_a_serial_line(chamber):
+    chamber.inject("drop_reply", count=1)
+
+    def talk(device: str) -> tuple[bytes, bytes]:
+        with serial.Serial(device, 9600, timeout=0.1) as port:
+            port.write(b"MODE?\r\n")
+            nothing = port.readline()
+            port.write(b"MODE?\r\n")
+            return nothing, port.readline()
+
+    async with SerialPort(chamber) as port:
+        start = time.monotonic()
+        assert await asyncio.to_thread(talk, port.device) == (b"", b"STANDBY\r\n")
+        assert time.monotonic() - start < 1

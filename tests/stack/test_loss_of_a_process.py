@@ -1,0 +1,144 @@
+"""What happens to a cell when a process is killed or hangs in the middle of a half-cycle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stack.harness import Station, record_indices, served, simulated, until, wired_bench
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
+]
+
+BENCH = """
+title: One cell on the wire
+instruments:
+  smu: {driver: keithley2450, simulated: {cell: llzto-zni2, seed: 1}}
+"""
+
+
+async def _lose_the_engine(station: Station, instruments, number: signal.Signals, run: str) -> float:
+    """Send the engine a signal; return the real seconds until the simulator saw its output off."""
+    store = station.store
+    before = len(station.supervisor_log())
+    committed = store.samples(run).num_rows
+    offs = len(instruments.output_offs())
+    sent = time.time()
+    os.kill(station.child("engine"), number)
+    off_at = (await until(lambda: instruments.output_offs()[offs:], 10))[0]
+    await until(lambda: any(e["kind"] == "made_safe" for e in station.supervisor_log()[before:]), 10)
+    assert store.samples(run).num_rows >= committed
+    return off_at - sent
+
+
+async def _resumed(station: Station, run: str, samples: int) -> None:
+    """Wait until the run goes on, beyond what it had stored."""
+
+    async def going_on() -> None:
+        while (await station.channel("smu"))["state"] != "running" or station.store.run(run).samples <= samples + 3:
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(going_on(), 20)
+
+
+async def _lose_it_many_times(tmp_path: Path, times: int) -> list[float]:
+    took: list[float] = []
+    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+        run = await s.submit("smu", half_cycle="600 s")
+        await until(lambda: s.store.run(run).samples > 15)
+        for turn in range(times):
+            number = (signal.SIGKILL, signal.SIGSTOP)[turn % 2]
+            before = s.store.samples(run)
+            charge = s.store.run(run)
+            took.append(await _lose_the_engine(s, instruments, number, run))
+            stored = s.store.run(run)
+            await _resumed(s, run, stored.samples)
+            after = s.store.samples(run)
+            # No committed sample is lost or doubled, and the position goes on from the committed one.
+            assert after.slice(0, before.num_rows).equals(before)
+            assert record_indices(after) == list(range(1, after.num_rows + 1))
+            capacity = after.column("Charging Capacity / Ah").to_pylist()
+            assert capacity == sorted(capacity)
+            assert s.store.run(run).samples > charge.samples
+            assert await _step_of(s, run) == 2  # still the first plating: the step was taken up, not begun anew
+            if times > 5:  # the supervisor gives up after more than five restarts within a minute
+                await asyncio.sleep(11)
+    return took
+
+
+async def _step_of(station: Station, run: str) -> int:
+    return (await station.channel("smu"))["step_count"]
+
+
+async def test_a_killed_or_hanging_engine_leaves_no_current_flowing_and_no_sample_behind(tmp_path: Path):
+    took = await _lose_it_many_times(tmp_path, 2)
+    assert max(took) < 2.0, took
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_the_engine_is_lost_twenty_times_out_of_twenty(tmp_path: Path):
+    took = await _lose_it_many_times(tmp_path, 20)
+    print("output off after", [round(seconds, 3) for seconds in took], "s")
+    assert len(took) == 20
+    assert max(took) < 2.0, took
+
+
+async def test_a_killed_web_side_comes_back_and_no_reading_is_late(tmp_path: Path):
+    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+        run = await s.submit("smu")
+        await until(lambda: s.store.run(run).samples > 5)
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            await _web_answers(s)
+            started = len([e for e in s.supervisor_log() if e["kind"] == "web_started"])
+            before = s.store.run(run).samples
+            os.kill(s.child("web"), number)
+            await until(lambda n=started: len([e for e in s.supervisor_log() if e["kind"] == "web_started"]) > n)
+            await until(lambda n=before: s.store.run(run).samples > n + 10)
+        await _web_answers(s)
+        assert [e["kind"] for e in s.supervisor_log() if e["kind"].startswith("engine")] == ["engine_started"]
+        assert not [event for event in s.store.events(run) if event.kind == "late_poll"]
+        assert record_indices(s.store.samples(run)) == list(range(1, s.store.samples(run).num_rows + 1))
+
+
+async def _web_answers(station: Station) -> None:
+    async def ask() -> None:
+        while True:
+            try:
+                if (await station.http.get("/healthz")).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+
+    await asyncio.wait_for(ask(), 20)
+
+
+async def test_an_engine_whose_supervisor_is_killed_makes_its_cells_safe_and_ends(tmp_path: Path):
+    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+        run = await s.submit("smu")
+        await until(lambda: s.store.run(run).samples > 5)
+        engine, offs = s.child("engine"), len(instruments.output_offs())
+        sent = time.time()
+        s.process.process.kill()
+        off_at = (await until(lambda: instruments.output_offs()[offs:], 10))[0]
+        assert off_at - sent < 2
+        await until(lambda: not _alive(engine))
+        assert s.store.run(run).state == "interrupted"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -103,7 +103,8 @@ class Session:
             self._late.clear()
             self.wire.device.query_error(-410)
         wire = self.wire
-        if data.find(b"\n") == len(data) - 1 and not self._framer.pending and not wire.faulty:
+        whole = data.find(b"\n") == len(data) - 1
+        if whole and not (self._late or self._framer.pending or wire.faulty):
             self._arrived += wire.receive(data[:-2] if data.endswith(b"\r\n") else data[:-1])
             return
         if not self.is_stream and not data.endswith(b"\n"):

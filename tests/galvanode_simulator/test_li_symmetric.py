@@ -58,9 +58,7 @@ def test_splitting_an_interval_of_constant_current_gives_the_same_state(steps):
 
 
 @given(
-    steps=st.lists(
-        st.tuples(st.floats(-4e-3, 4e-3), durations, st.integers(2, 7)), min_size=1, max_size=5
-    )
+    steps=st.lists(st.tuples(st.floats(-4e-3, 4e-3), durations, st.integers(2, 7)), min_size=1, max_size=5)
 )
 @settings(max_examples=60, deadline=None)
 def test_splitting_gives_the_same_state_through_a_short_of_a_linear_cell(steps):
@@ -229,7 +227,12 @@ def test_interface_gains_what_the_paper_found_after_100_cycles():
 
 def test_resistance_rises_and_falls_in_formation_and_creeps_after():
     p = ZNI2.model_copy(
-        update={"interface_growth": 0.0, "formation_rise": 100e-4, "formation_time": 10 * HOUR, "creep_per_hour": 0.0}
+        update={
+            "interface_growth": 0.0,
+            "formation_rise": 100e-4,
+            "formation_time": 10 * HOUR,
+            "creep_per_hour": 0.0,
+        }
     )
     cell = LiSymmetricCell(p, 1)
     start = cell.series_resistance()
@@ -288,6 +291,10 @@ def test_same_seed_same_cell_other_seed_other_scatter():
 
 def test_every_parameter_is_read_with_its_unit():
     p = LiSymmetricParameters.model_validate(
-        {"critical_current_density": "1 mA/cm^2", "area": "1 cm^2", "interface_activation_energy": "30 kJ/mol"}
+        {
+            "critical_current_density": "1 mA/cm^2",
+            "area": "1 cm^2",
+            "interface_activation_energy": "30 kJ/mol",
+        }
     )
     assert (p.critical_current_density, p.area, p.interface_activation_energy) == (10.0, 1e-4, 30e3)

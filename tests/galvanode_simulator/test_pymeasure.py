@@ -142,9 +142,9 @@ def test_everything_else_it_can_say_is_understood(driver, monkeypatch):
     driver.enable_source()
     driver.measure_voltage()
     readings = [driver.voltage for _ in range(3)]
-    assert driver.mean_voltage == pytest.approx(np.mean(readings), abs=1e-9)
-    assert driver.max_voltage >= driver.min_voltage
-    assert driver.std_voltage >= 0
+    assert driver.means == pytest.approx(np.mean(readings), abs=1e-9)
+    assert driver.maximums >= driver.minimums
+    assert driver.standard_devs >= 0
     driver.stop_buffer()
     assert no_errors(driver)
 

@@ -49,7 +49,8 @@ def test_d4_runs_at_each_published_rate_and_is_polled_every_ten_seconds(rate):
         read_recipe(FOLDER / "d4-li-li-cycling.yaml"), read_cell(FOLDER / "cells/llzto-zni2.yaml"), overrides
     )
     loop, plate, strip, _ = program.instructions
-    assert isinstance(loop, Loop) and isinstance(plate, Step) and isinstance(strip, Step)
+    assert isinstance(loop, Loop)
+    assert all(isinstance(step, Step) for step in (plate, strip))
     assert (loop.until_s, loop.counts_cycles) == (7.2e6, True)
     assert plate.setpoint == pytest.approx(float(rate) * 0.785e-3)
     assert plate.setpoint == -strip.setpoint

@@ -131,16 +131,18 @@ class ShortCircuit:
             _refuse(time_s, voltage, current, self._time)
         if step_count != self._step or not 0.0 < current * self._sign <= self._most_current:
             self._begin(time_s, current, step_count)
-        self._time, self._r, self._current = time_s, r, current
+        self._time = time_s
+        if (r < self._fall_below or r < self._lost_below) and self._lies_low(time_s, r, current):
+            return self._confirmed(time_s, r, current)
+        # Only readings beyond suspicion say what a sound cell does.
+        self._count = 0
+        self._r, self._current = r, current
         if r > self._highest:
             self._rises(r, current)
         elif self._pending_count:
             self._pending, self._pending_count = math.inf, 0
         if r < self._lowest and time_s >= self._settled_at:
             self._lowest = r
-        if r < self._fall_below or r < self._lost_below:
-            return self._falls(time_s, r, current)
-        self._count = 0
         return None
 
     def interrupted(self) -> None:
@@ -253,19 +255,22 @@ class ShortCircuit:
             return -math.inf
         return min(self._keep * reference, reference - self._noise / abs(current))
 
-    def _falls(self, time_s: float, r: float, current: float) -> str | None:
-        """Judge a reading that lies low."""
+    def _lies_low(self, time_s: float, r: float, current: float) -> bool:
+        """Tell whether a reading falls under A or B."""
         if r < self._fall_below:
-            reference, since = self._highest, "within the half-cycle"
-        else:
-            reference, since = self._proportional(time_s, current), "since the half-cycle before"
-            if time_s < self._settled_at or r >= self._lost(reference, current):
-                self._count = 0
-                return None
+            return True
+        return time_s >= self._settled_at and r < self._lost(self._proportional(time_s, current), current)
+
+    def _confirmed(self, time_s: float, r: float, current: float) -> str | None:
+        """Count a reading that lies low; return the reason once there are enough."""
         self._count += 1
         if self._count < self._confirm:
             return None
         self._count = 0
+        if r < self._fall_below:
+            reference, since = self._highest, "within the half-cycle"
+        else:
+            reference, since = self._proportional(time_s, current), "since the half-cycle before"
         kind = "hard" if abs(r) < self._hard * reference else "soft"
         return f"short_circuit: {kind}: V/I fell from {reference:.4g} ohm to {r:.4g} ohm {since}"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedInput
 from pydantic import PlainValidator, WithJsonSchema
 
 from galvanode.document import did_you_mean, found, place_of
 from galvanode.recipe.values import Reference, Value, read_value
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
 
 _GRAMMAR = r"""
 start: NAME COMPARISON (REFERENCE | QUANTITY)
@@ -54,12 +55,16 @@ class Until(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
+    from lark import Lark  # here, not at the top: only recipes with conditions pay for it
+
     return Lark(_GRAMMAR, parser="lalr")
 
 
 @lru_cache(maxsize=4096)
 def parse_until(text: str) -> Until:
     """Read one condition. Raises ``ValueError`` that starts with ``is '...'`` and says what was expected."""
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text.replace("−", "-"))
     except UnexpectedInput:

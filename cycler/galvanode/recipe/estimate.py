@@ -120,13 +120,13 @@ def _hull(parts: list[Estimate]) -> Estimate:
 def _until(until_s: float, turns: int, total: Estimate, turn: Estimate) -> Estimate:
     """Bound a loop that also ends with the first turn that ends ``until_s`` after it began."""
     shortest, longest = turn.duration_s
-    fewest = min(turns, math.ceil(until_s / longest)) if longest > 0 else turns
-    most = min(turns, math.ceil(until_s / shortest)) if shortest > 0 else turns
+    fewest = max(1, min(turns, math.ceil(until_s / longest))) if longest > 0 else turns
+    most = max(1, min(turns, math.ceil(until_s / shortest))) if shortest > 0 else turns
     longest_s = min(total.duration_s.high, until_s + longest, most * longest)
     return Estimate(
         Bounds(min(total.duration_s.low, max(until_s, fewest * shortest)), longest_s),
-        Bounds(turn.steps.low * max(1, fewest), min(total.steps.high, turn.steps.high * most)),
-        Bounds(turn.samples.low * max(1, fewest), min(total.samples.high, turn.samples.high * most)),
+        Bounds(turn.steps.low * fewest, min(total.steps.high, turn.steps.high * most)),
+        Bounds(turn.samples.low * fewest, min(total.samples.high, turn.samples.high * most)),
     )
 
 
@@ -135,13 +135,22 @@ def _step(step: Step, variables: Mapping[str, Bounds]) -> Estimate:
     duration = Bounds(min(end.low for end in ends), min(end.high for end in ends))
     every_s = step.record.every_s
     changes = step.record.voltage_change is not None or step.record.current_change is not None
-    shortest_s = step.poll_s if changes else every_s
     # The first and the last reading of a step are always recorded; they are one where it ends at once.
-    samples = Bounds(
-        1.0 + (duration.low // every_s if every_s is not None else float(duration.low > 0)),
-        2.0 + (duration.high // shortest_s if shortest_s is not None else 0.0),
+    return Estimate(
+        duration,
+        Bounds(1.0, 1.0),
+        Bounds(
+            1.0 + (_fit(duration.low, every_s) if every_s is not None else float(duration.low > 0)),
+            2.0 + _fit(duration.high, step.poll_s if changes else every_s),
+        ),
     )
-    return Estimate(duration, Bounds(1.0, 1.0), samples)
+
+
+def _fit(duration_s: float, interval_s: float | None) -> float:
+    """Return how many intervals fit: none without one, infinitely many into an infinite time."""
+    if interval_s is None:
+        return 0.0
+    return duration_s // interval_s if math.isfinite(duration_s) else math.inf
 
 
 def _end(condition: Condition, step: Step, variables: Mapping[str, Bounds]) -> Bounds:
@@ -151,11 +160,15 @@ def _end(condition: Condition, step: Step, variables: Mapping[str, Bounds]) -> B
         return value
     if condition.quantity == "charge" and step.mode == "current" and step.setpoint is not None:
         low, high = _magnitude(_value(step.setpoint, variables))
-        return Bounds(
-            value.low / high if high > 0 else math.inf,
-            value.high / low + step.poll_s if low > 0 else math.inf,
-        )
+        return Bounds(_quotient(value.low, high), _quotient(value.high, low) + step.poll_s)
     return Bounds(0.0, math.inf)
+
+
+def _quotient(charge: float, current: float) -> float:
+    """Return the time that a charge takes, s: none for no charge, forever without a current."""
+    if charge == 0:
+        return 0.0
+    return charge / current if current > 0 else math.inf
 
 
 def _value(operand: Operand, variables: Mapping[str, Bounds]) -> Bounds:

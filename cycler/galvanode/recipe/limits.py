@@ -85,7 +85,14 @@ def _ends(bound: _Bound, window: Window, origin: str, scope: Scope, area: float)
     if not all(lies_in(window, end) for end in ends.values()):
         allowed = window_text(window, bound.dimension, area)
         raise ValueError(f"is '{bound.value.text}', outside {origin} ({allowed})")
-    return ends
+    return {end: _clamped(value, window) for end, value in ends.items()}
+
+
+def _clamped(number: float, window: Window) -> float:
+    """Return a number that may lie outside by rounding as one that does not."""
+    if window.min is not None and number < window.min:
+        return window.min
+    return window.max if window.max is not None and number > window.max else number
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class Keithley2450Unit:
         self.freeze_time = False
 
         self._now = process_clock().now()
-        self._stamped = -math.inf
+        self._stamped = self._now
         self.output = False
         self.buffers: dict[str, ReadingBuffer] = {}
         self.reset()

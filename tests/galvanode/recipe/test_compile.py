@@ -64,8 +64,8 @@ def loops_of(program: Program) -> list[Loop]:
 def test_the_critical_current_density_recipe_compiles_to_a_loop_of_two_steps():
     program = compiled(CCD)
     rest, loop, plate, strip, end = program.instructions
-    assert isinstance(rest, Step) and isinstance(loop, Loop)
-    assert isinstance(plate, Step) and isinstance(strip, Step)
+    assert isinstance(loop, Loop)
+    assert all(isinstance(step, Step) for step in (rest, plate, strip))
     assert (rest.mode, rest.setpoint, rest.step_id, rest.line) == ("rest", None, 1, 9)
     assert rest.until == (Condition(quantity="time", comparison=">=", value=600.0, text="for 10 min"),)
     assert (loop.turns, loop.end, loop.counts_cycles, loop.line) == (40, 4, True, 11)
@@ -212,7 +212,7 @@ def test_limits_are_the_envelope_tightened_by_the_recipe_and_then_by_the_step():
 def test_a_current_limit_of_zero_on_one_side_is_kept():
     program = method("  - rest: {for: 1 s}\n", "safety: {current: {min: -1 mA, max: 0 A}}\n")
     assert program.safety.current == Window(min=-1e-3, max=0.0)
-    with pytest.raises(InvalidInput, match="r.yaml:4:33: .*outside the recipe's 'safety'"):
+    with pytest.raises(InvalidInput, match=r"r\.yaml:4:33: .*outside the recipe's 'safety'"):
         method(
             "  - constant_current: {current: 1 mA, for: 1 s}\n", "safety: {current: {min: -1 mA, max: 0 A}}\n"
         )
@@ -252,7 +252,7 @@ def test_current_densities_above_the_envelope_are_found_on_the_ladder_too():
     with pytest.raises(InvalidInput) as caught:
         compiled(text)
     assert str(caught.value) == (
-        "r.yaml:12:33: 'plate.current_density' is '$current_density', which is '5.1 mA/cm^2', "
+        "r.yaml:12:34: 'plate.current_density' is '$current_density', which is '5.1 mA/cm^2', "
         "outside the cell's envelope (-5 mA/cm^2 to 5 mA/cm^2)"
     )
 
@@ -262,6 +262,16 @@ def test_a_current_at_the_very_edge_of_the_envelope_is_allowed():
         cell = CELL.replace("0.5 cm^2", f"{area} cm^2")
         text = "title: x\nmethod:\n  - plate: {current_density: 5 mA/cm^2, for: 1 s}\n"
         assert compiled(text, cell).instructions
+
+
+def test_rounding_never_loosens_a_limit():
+    for area in ("0.785", "0.3", "1.131", "0.7"):
+        current = f"{float(area) * 5:.10g}"
+        cell = CELL.replace("0.5 cm^2", f"{area} cm^2").replace(
+            "current_density: {max: 5 mA/cm^2}", f"current: {{max: {current} mA}}"
+        )
+        text = "title: x\nsafety: {current_density: {max: 5 mA/cm^2}}\nmethod: [rest: {for: 1 s}]\n"
+        assert compiled(text, cell).safety.current.max <= float(current) * 1e-3
 
 
 def test_a_program_survives_json():
@@ -287,7 +297,7 @@ def test_ten_million_steps_in_loops_compile_at_once_and_more_are_refused():
         "            repeat: [rest: {{for: 1 s}}]\n"
     )
     assert len(method(nested.format(10)).instructions) == 7
-    with pytest.raises(InvalidInput, match="r.yaml:3:5: the method makes 11,000,000 steps"):
+    with pytest.raises(InvalidInput, match=r"r\.yaml:3:5: the method makes 11,000,000 steps"):
         method(nested.format(11))
 
 

@@ -45,6 +45,13 @@ def test_what_only_a_voltage_ends_has_no_upper_bound():
     assert bounded.duration_s == Bounds(0.0, 3600.0)
 
 
+def test_no_charge_takes_no_time_and_no_current_takes_forever():
+    assert of("  - plate: {current: 1 mA, until: charge >= 0 mAh}\n").duration_s == Bounds(0.0, 10.0)
+    idle = of("  - constant_current: {current: 0 A, until: charge >= 1 mAh}\n")
+    assert idle.duration_s == Bounds(math.inf, math.inf)
+    assert idle.samples.high == math.inf
+
+
 def test_a_loop_for_a_time_ends_with_the_turn_that_reaches_it():
     found = of("  - for: 100 s\n    repeat: [rest: {for: 30 s}]\n")
     assert found.duration_s == Bounds(120.0, 120.0)

@@ -104,9 +104,7 @@ def _or_unknown(dimension: str) -> BeforeValidator:
         except ValueError as problem:
             raise ValueError(f"{problem}, or 'unknown'") from None
         if dimension != "temperature" and number < 0:
-            raise ValueError(
-                f"is '{value}'; expected {expected(dimension)}, not a negative one, or 'unknown'"
-            )
+            raise ValueError(f"is '{value}'; expected {expected(dimension)}, not a negative one, or 'unknown'")
         return number
 
     return BeforeValidator(read)
@@ -148,9 +146,7 @@ class CellUnderTest(Section):
         else:
             raise AssertionError("an envelope without a current was validated")
         temperature = envelope.temperature or TemperatureWindow()
-        return TerminalLimits(
-            envelope.voltage.min, envelope.voltage.max, current, temperature.min, temperature.max
-        )
+        return TerminalLimits(envelope.voltage.min, envelope.voltage.max, current, temperature.min, temperature.max)
 
 
 def read_cell(path: Path) -> CellUnderTest:

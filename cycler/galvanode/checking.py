@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
+import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +35,7 @@ async def check_recipe(
     source = read_recipe(recipe)
     if cell is None:
         if as_json:
-            print(json.dumps({"title": source.title, "parameters": sorted(source.parameters)}))  # noqa: T201
+            typer.echo(json.dumps({"title": source.title, "parameters": sorted(source.parameters)}))
         else:
             out.print(f"{source.title}: the recipe is well formed. Give it a --cell to see its schedule.")
         return
@@ -49,7 +51,7 @@ async def check_recipe(
         "dry_run": await _dry_run(Submission("", recipe, cell, parameters)),
     }
     if as_json:
-        print(json.dumps(report, allow_nan=False))  # noqa: T201
+        typer.echo(json.dumps(report, allow_nan=False))
         return
     out.print(program.title, style="bold", highlight=False)
     for name, value in program.parameters.items():
@@ -73,7 +75,7 @@ async def _dry_run(submission: Submission) -> dict[str, Any] | None:
         store = Store(Path(scratch))
         run = store.run(run_id)
         samples = store.samples(run_id, columns=["Voltage / V", "Current / A"])
-        window = {name: pc.min_max(samples.column(name)).as_py() for name in samples.column_names}
+        window = {name: _window(samples.column(name).to_numpy()) for name in samples.column_names}
         return {
             "cell": channel,
             "state": run.state,
@@ -83,6 +85,10 @@ async def _dry_run(submission: Submission) -> dict[str, Any] | None:
             "voltage_V": window["Voltage / V"],
             "current_A": window["Current / A"],
         }
+
+
+def _window(values: NDArray[np.float64]) -> dict[str, float] | None:
+    return {"min": float(values.min()), "max": float(values.max())} if values.size else None
 
 
 def _schedule(program: Program) -> Table:

@@ -67,9 +67,7 @@ def main() -> None:
 
 @app.command()
 def demo(
-    headless: Annotated[
-        bool, typer.Option("--headless", help="No browser: run to the end, print a table.")
-    ] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="No browser: run to the end, print a table.")] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
     speed: SpeedOption = None,
     data: Annotated[Path | None, typer.Option("--data", help="Keep the data here.", file_okay=False)] = None,
@@ -85,9 +83,7 @@ def demo(
 def run(
     recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), or the name of one in the library.")],
     cell: Annotated[Path, typer.Option("--cell", help="Cell definition (YAML), or a name in the library.")],
-    bench: Annotated[Path, typer.Option("--bench", help="Bench file, or a name in the library.")] = Path(
-        "simulated"
-    ),
+    bench: Annotated[Path, typer.Option("--bench", help="Bench file, or a name in the library.")] = Path("simulated"),
     channel: Annotated[str | None, typer.Option("--channel", help="Channel of the bench.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
@@ -155,34 +151,25 @@ def simulate(
         Path | None,
         typer.Option("--log", help="Write what the instruments do here (JSON lines), not to stderr."),
     ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="One JSON line for each instrument once it listens.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON line for each instrument once it listens.")] = False,
 ) -> None:
     """Serve simulated instruments on TCP ports and serial ptys, for this or any other program."""
-    from galvanode_simulator.serve import serve as serve_instruments
-
     from galvanode.engine.signals import ending_signals
     from galvanode.library import find_file
+    from galvanode_simulator.serve import serve as serve_instruments
 
     factor = _speed(speed)
     if factor is None or math.isinf(factor):
-        raise InvalidInput(
-            f"--speed is {speed!r}; expected a number: instruments on a wire cannot jump in time"
-        )
+        raise InvalidInput(f"--speed is {speed!r}; expected a number: instruments on a wire cannot jump in time")
 
     def ready(instruments: list[dict[str, Any]]) -> None:
         for item in instruments:
-            line = (
-                json.dumps(item) if json_ else f"{item['name']:<16} {item['driver']:<14} {item['resource']}"
-            )
-            print(line, flush=True)  # noqa: T201
+            line = json.dumps(item) if json_ else f"{item['name']:<16} {item['driver']:<14} {item['resource']}"
+            typer.echo(line)
 
     async def until_ended() -> None:
         with sys.stderr if log is None else log.open("a", encoding="utf-8") as events:
-            serving = asyncio.ensure_future(
-                serve_instruments(find_file(bench, "benches"), factor, seed, ready, events)
-            )
+            serving = asyncio.ensure_future(serve_instruments(find_file(bench, "benches"), factor, seed, ready, events))
             ending = ending_signals()
             await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
@@ -230,11 +217,9 @@ def runs(data: DataOption = DEFAULT_DATA, json_: JsonOption = False) -> None:
 
     records = Store(data).runs()
     if json_:
-        print(
-            json.dumps(
-                [{"run": r.id, "state": r.state, "title": r.title, "samples": r.samples} for r in records]
-            )
-        )  # noqa: T201
+        typer.echo(
+            json.dumps([{"run": r.id, "state": r.state, "title": r.title, "samples": r.samples} for r in records])
+        )
         return
     table = Table("run", "channel", "recipe", "cell", "state", "end", "samples")
     for r in records:
@@ -298,11 +283,10 @@ def web(
     port: Annotated[int, typer.Option("--port")] = 8000,
 ) -> None:
     """The web process, as the supervisor starts it."""
+    if hasattr(os, "nice"):
+        os.nice(10)  # the engine comes first, even while this process starts
     from galvanode.engine.heartbeat import beat
     from galvanode.service.server import serve_web
-
-    if hasattr(os, "nice"):
-        os.nice(5)  # the engine comes first
 
     async def while_supervised() -> None:
         serving = asyncio.ensure_future(serve_web(data, host, port))

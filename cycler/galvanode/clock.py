@@ -13,7 +13,7 @@ import asyncio
 import heapq
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -44,7 +44,7 @@ class Clock(Protocol):
         ...
 
     @contextmanager
-    def actor(self) -> Iterator[None]:
+    def actor(self) -> Generator[None]:
         """Inside, the caller takes part in time: a jumping clock waits until it sleeps."""
         ...
 
@@ -71,7 +71,7 @@ class SystemClock:
         await asyncio.sleep(max(0.0, deadline - self.now()))
 
     @contextmanager
-    def actor(self) -> Iterator[None]:
+    def actor(self) -> Generator[None]:
         """Real time waits for nobody: nothing to do."""
         yield
 
@@ -99,7 +99,7 @@ class ScaledClock:
         await asyncio.sleep(max(0.0, (deadline - self.now()) / self.speed))
 
     @contextmanager
-    def actor(self) -> Iterator[None]:
+    def actor(self) -> Generator[None]:
         """Scaled time waits for nobody: nothing to do."""
         yield
 
@@ -151,7 +151,7 @@ class JumpingClock:
             raise
 
     @contextmanager
-    def actor(self) -> Iterator[None]:
+    def actor(self) -> Generator[None]:
         """Inside, time does not jump unless the caller sleeps."""
         self._awake += 1
         try:
@@ -187,5 +187,5 @@ def process_clock() -> Clock:
 
 def install_clock(clock: Clock) -> None:
     """Make ``clock`` the clock of this process, for the engine and for simulated instruments in it."""
-    global _process_clock  # noqa: PLW0603
+    global _process_clock
     _process_clock = clock

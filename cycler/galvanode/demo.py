@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -62,9 +63,7 @@ EXPERIMENTS = (
 )
 
 
-async def run_demo(
-    *, headless: bool, port: int, speed: float | None, data_dir: Path | None, as_json: bool
-) -> None:
+async def run_demo(*, headless: bool, port: int, speed: float | None, data_dir: Path | None, as_json: bool) -> None:
     """Run the demo: with the web page until Ctrl-C, or headless to the end."""
     with tempfile.TemporaryDirectory(prefix="galvanode-demo-", ignore_cleanup_errors=True) as scratch:
         directory = Path(scratch) if data_dir is None else data_dir
@@ -79,9 +78,7 @@ async def run_demo(
         async with session(directory, bench, speed=speed, seed=0, web=web) as station:
             runs = {await station.submit(item.submission): item for item in EXPERIMENTS}
             if headless:
-                labels = {
-                    run: f"{item.channel} {item.cell} {item.recipe[:2].upper()}" for run, item in runs.items()
-                }
+                labels = {run: f"{item.channel} {item.cell} {item.recipe[:2].upper()}" for run, item in runs.items()}
                 await follow_with_progress(station, labels)
             else:
                 await _show(station, port, speed)
@@ -105,7 +102,7 @@ def _print_table(store: Store, runs: dict[str, Experiment], wall_s: float, *, as
             {"channel": item.channel, "recipe": item.recipe, "cell": item.cell, **summary}
             for item, summary in zip(runs.values(), summaries, strict=True)
         ]
-        print(json.dumps({"wall_s": wall_s, "runs": rows}, allow_nan=False))  # noqa: T201
+        typer.echo(json.dumps({"wall_s": wall_s, "runs": rows}, allow_nan=False))
         return
     table = Table("channel", "cell", "experiment", "simulated", "samples", "result", "ended by")
     for item, summary in zip(runs.values(), summaries, strict=True):

@@ -175,9 +175,7 @@ def _short(text: str) -> str:
 class _Fault:
     """One error of pydantic's, in the words and at the place of the file."""
 
-    def __init__(
-        self, document: Document, model: type[BaseModel], at: DocumentPath, error: dict[str, Any]
-    ) -> None:
+    def __init__(self, document: Document, model: type[BaseModel], at: DocumentPath, error: dict[str, Any]) -> None:
         self._document = document
         self._kind = cast("str", error["type"])
         self._said = cast("str", error["msg"])

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -56,9 +57,7 @@ async def run_in_foreground(
     return 0 if record.state == "completed" else 1
 
 
-async def serve_bench(
-    *, bench: Path, data_dir: Path, host: str, port: int, speed: float | None, seed: int
-) -> None:
+async def serve_bench(*, bench: Path, data_dir: Path, host: str, port: int, speed: float | None, seed: int) -> None:
     """Serve a bench until a signal ends it."""
     check_address(host, port)
     web = ["--host", host, "--port", str(port)]
@@ -98,7 +97,7 @@ async def probe_bench(bench: Path, *, as_json: bool) -> bool:
     finally:
         await opened.close()
     if as_json:
-        print(json.dumps(rows))  # noqa: T201
+        typer.echo(json.dumps(rows))
     else:
         table = Table("instrument", "resource", "answer")
         for row in rows:
@@ -158,7 +157,7 @@ def _note(state: dict[str, Any]) -> str:
 def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     """Print what a run came to."""
     if as_json:
-        print(json.dumps(summary, allow_nan=False))  # noqa: T201
+        typer.echo(json.dumps(summary, allow_nan=False))
         return
     wall = "" if summary["wall_s"] is None else f" in {summary['wall_s']:.1f} s"
     out.print(

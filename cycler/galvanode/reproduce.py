@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -91,7 +92,7 @@ async def reproduce_rows(ids: list[str], *, as_json: bool, out: Console) -> bool
     results = await _measure(figures)
     rows = [_verdict(figure, results[_experiment(figure)]) for figure in figures]
     if as_json:
-        print(json.dumps(rows, allow_nan=False))  # noqa: T201
+        typer.echo(json.dumps(rows, allow_nan=False))
     else:
         table = Table("row", "figure", "paper", "recovered", "tolerance", "unit", "verdict")
         for row in rows:
@@ -137,9 +138,7 @@ def _verdict(figure: Figure, results: dict[str, Any]) -> dict[str, Any]:
     result = results.get(figure.result) or {"value": None, "unit": None}
     value = result["value"]
     agrees = (
-        isinstance(value, float)
-        and result["unit"] == figure.unit
-        and abs(value - figure.expected) <= figure.tolerance
+        isinstance(value, float) and result["unit"] == figure.unit and abs(value - figure.expected) <= figure.tolerance
     )
     return {
         "id": figure.row,

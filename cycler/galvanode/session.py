@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,17 +52,15 @@ class Session:
             {
                 "channel": submission.channel,
                 "recipe": submission.recipe.read_text(encoding="utf-8"),
-                "recipe_name": str(submission.recipe),
+                "recipe_name": submission.recipe.name,
                 "cell": submission.cell.read_text(encoding="utf-8"),
-                "cell_name": str(submission.cell),
+                "cell_name": submission.cell.name,
                 "parameters": submission.parameters,
             },
         )
         return str(answer["run"])
 
-    async def follow(
-        self, runs: Sequence[str], report: Callable[[dict[str, dict[str, Any]]], None]
-    ) -> list[RunRecord]:
+    async def follow(self, runs: Sequence[str], report: Callable[[dict[str, dict[str, Any]]], None]) -> list[RunRecord]:
         """Wait until all runs have ended; ``report`` gets the channel states of those under way, by run."""
         store = Store(self.data_dir)
         pending = set(runs)
@@ -96,7 +94,7 @@ async def session(
     speed: float | None,
     seed: int,
     web: Sequence[str] | None = None,
-) -> AsyncIterator[Session]:
+) -> AsyncGenerator[Session]:
     """Start a station and end it in order: everything safe, everything committed."""
     refuse_acceleration(read_bench(bench), speed)
     arguments = ["--seed", str(seed)]
@@ -160,7 +158,6 @@ def summary_of(store: Store, run: RunRecord, wall_s: float | None) -> dict[str, 
         "simulated_s": run.test_time_s,
         "wall_s": wall_s,
         "results": {
-            name: {"value": result.value, "unit": result.unit}
-            for name, result in results_of(store, run).items()
+            name: {"value": result.value, "unit": result.unit} for name, result in results_of(store, run).items()
         },
     }

@@ -308,17 +308,11 @@ def _schema(dimension: str) -> WithJsonSchema:
 
 Volts = Annotated[float, BeforeValidator(_validator("voltage")), _schema("voltage")]
 Amps = Annotated[float, BeforeValidator(_validator("current")), _schema("current")]
-AmpsPerSquareMetre = Annotated[
-    float, BeforeValidator(_validator("current_density")), _schema("current_density")
-]
+AmpsPerSquareMetre = Annotated[float, BeforeValidator(_validator("current_density")), _schema("current_density")]
 Seconds = Annotated[float, BeforeValidator(_validator("time")), _schema("time")]
 Coulombs = Annotated[float, BeforeValidator(_validator("charge")), _schema("charge")]
-CoulombsPerSquareMetre = Annotated[
-    float, BeforeValidator(_validator("areal_charge")), _schema("areal_charge")
-]
-CoulombsPerKilogram = Annotated[
-    float, BeforeValidator(_validator("specific_charge")), _schema("specific_charge")
-]
+CoulombsPerSquareMetre = Annotated[float, BeforeValidator(_validator("areal_charge")), _schema("areal_charge")]
+CoulombsPerKilogram = Annotated[float, BeforeValidator(_validator("specific_charge")), _schema("specific_charge")]
 Joules = Annotated[float, BeforeValidator(_validator("energy")), _schema("energy")]
 JoulesPerMole = Annotated[float, BeforeValidator(_validator("molar_energy")), _schema("molar_energy")]
 Watts = Annotated[float, BeforeValidator(_validator("power")), _schema("power")]
@@ -329,14 +323,10 @@ Kilograms = Annotated[float, BeforeValidator(_validator("mass")), _schema("mass"
 KilogramsPerSquareMetre = Annotated[float, BeforeValidator(_validator("areal_mass")), _schema("areal_mass")]
 Pascals = Annotated[float, BeforeValidator(_validator("pressure")), _schema("pressure")]
 Ohms = Annotated[float, BeforeValidator(_validator("resistance")), _schema("resistance")]
-OhmSquareMetres = Annotated[
-    float, BeforeValidator(_validator("areal_resistance")), _schema("areal_resistance")
-]
+OhmSquareMetres = Annotated[float, BeforeValidator(_validator("areal_resistance")), _schema("areal_resistance")]
 SiemensPerMetre = Annotated[float, BeforeValidator(_validator("conductivity")), _schema("conductivity")]
 Farads = Annotated[float, BeforeValidator(_validator("capacitance")), _schema("capacitance")]
-FaradsPerSquareMetre = Annotated[
-    float, BeforeValidator(_validator("areal_capacitance")), _schema("areal_capacitance")
-]
+FaradsPerSquareMetre = Annotated[float, BeforeValidator(_validator("areal_capacitance")), _schema("areal_capacitance")]
 Hertz = Annotated[float, BeforeValidator(_validator("frequency")), _schema("frequency")]
 VoltsPerSecond = Annotated[float, BeforeValidator(_validator("scan_rate")), _schema("scan_rate")]
 KelvinPerSecond = Annotated[float, BeforeValidator(_validator("heating_rate")), _schema("heating_rate")]

@@ -59,9 +59,7 @@ class EspecChamber:
         await self._tell("MODE,STANDBY")
         mode = await self._ask("MODE?")
         if mode.split(",")[0].strip() not in ("STANDBY", "OFF"):
-            raise UnsafeState(
-                f"{self.name}: mode reads back as {mode!r}; expected STANDBY. Switch it off by hand"
-            )
+            raise UnsafeState(f"{self.name}: mode reads back as {mode!r}; expected STANDBY. Switch it off by hand")
 
     async def close(self) -> None:
         """Give the link back."""

@@ -47,12 +47,8 @@ class Keithley2450(ScpiInstrument):
     over_voltage_protection = Setting[str](
         ":SOUR:VOLT:PROT {}", choices=("NONE", *(f"PROT{level}" for level in _OVP_LEVELS)), cast=keyword
     )
-    off_state_current = Setting[str](
-        ":OUTP:CURR:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword
-    )
-    off_state_voltage = Setting[str](
-        ":OUTP:VOLT:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword
-    )
+    off_state_current = Setting[str](":OUTP:CURR:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword)
+    off_state_voltage = Setting[str](":OUTP:VOLT:SMOD {}", choices=("NORM", "HIMP", "ZERO", "GUAR"), cast=keyword)
 
     # Source read-back and the measured quantity are taken together: an I-V pair per reading (manual 6-161).
     _read_message = ':READ? "defbuffer1",SOUR,READ,REL,SOURSTAT'

@@ -100,9 +100,7 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
         if entry.simulated is not None and entry.driver == "espec":
             settings = validate(bench.document, SimulatedChamber, ("instruments", name, "simulated"))
             chambers[name] = _chamber(settings, seeded(seed, settings.seed, name))
-            instruments[name] = _instrument(
-                bench, name, settings, EspecInterface(chambers[name]), chambers[name]
-            )
+            instruments[name] = _instrument(bench, name, settings, EspecInterface(chambers[name]), chambers[name])
     for name, entry in bench.instruments.items():
         if entry.simulated is None or name in instruments:
             continue
@@ -126,9 +124,7 @@ def read_and_build(path: Path, seed: int = 0) -> dict[str, SimulatedInstrument]:
     return build_bench(read_bench(path), seed)
 
 
-def _instrument(
-    bench: Bench, name: str, settings: _Simulated, device: Any, model: Any
-) -> SimulatedInstrument:
+def _instrument(bench: Bench, name: str, settings: _Simulated, device: Any, model: Any) -> SimulatedInstrument:
     driver = bench.instruments[name].driver
     wire = Wire(name, driver, device, settings.faults)
     return SimulatedInstrument(name, driver, bench.resource(name), settings.link, settings.port, wire, model)
@@ -168,9 +164,7 @@ def _cell(bench: Bench, name: str, settings: SimulatedCycler, seed: int) -> Cell
     overridden = bool(settings.overrides)
     if settings.cell == RESISTOR:
         resistor = (
-            validate(bench.document, ResistorParameters, (*at, "overrides"))
-            if overridden
-            else ResistorParameters()
+            validate(bench.document, ResistorParameters, (*at, "overrides")) if overridden else ResistorParameters()
         )
         return ResistorCell(resistor.resistance)
     preset = PRESETS.get(settings.cell)

@@ -364,9 +364,7 @@ def _forms_fit(header: str, nodes: tuple[str, ...], long_forms: tuple[str, ...])
     """Whether each typed mnemonic is this command's own short or long form: STATe and STATus share one."""
     typed = [part.upper() for part in header.removeprefix(":").rstrip("?").split(":")]
     own = zip(typed, nodes[-len(typed) :], long_forms[-len(typed) :], strict=True)
-    return all(
-        word.rstrip("0123456789") in (short, long) or word in (short, long) for word, short, long in own
-    )
+    return all(word.rstrip("0123456789") in (short, long) or word in (short, long) for word, short, long in own)
 
 
 def _nothing() -> None:

@@ -34,9 +34,7 @@ async def serve(
     ``InvalidInput`` for a bench file that is not acceptable or a port that is taken.
     """
     if not (math.isfinite(speed) and speed > 0):
-        raise InvalidInput(
-            f"speed is {speed}; expected a finite number above 0: other programs wait in real time"
-        )
+        raise InvalidInput(f"speed is {speed}; expected a finite number above 0: other programs wait in real time")
     before = process_clock()
     if speed != 1.0:
         install_clock(simulated_clock(speed))
@@ -62,9 +60,7 @@ async def serve(
 
 async def _listen(stack: AsyncExitStack, instrument: SimulatedInstrument, bench_path: Path) -> str:
     link = (
-        SerialPort(instrument.wire)
-        if instrument.link == "serial"
-        else TcpServer(instrument.wire, instrument.port or 0)
+        SerialPort(instrument.wire) if instrument.link == "serial" else TcpServer(instrument.wire, instrument.port or 0)
     )
     try:
         await stack.enter_async_context(link)

@@ -63,9 +63,7 @@ class GalvanodeVisaLibrary(VisaLibraryBase):
         """Read the bench file and build its instruments. Raises ``InvalidInput``."""
         path, seed = parse_specification(str(self.library_path))
         self.instruments = read_and_build(path, seed)
-        self._by_resource = {
-            _canonical(instrument.resource): instrument for instrument in self.instruments.values()
-        }
+        self._by_resource = {_canonical(instrument.resource): instrument for instrument in self.instruments.values()}
         self._manager = next(self._handles)
         return self._manager, self._done(self._manager)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyvisa
+
 from galvanode.clock import JumpingClock, install_clock
 from galvanode.engine.station import Station
 from galvanode.instrument.bench import open_bench, read_bench
@@ -58,7 +59,13 @@ def bare_query_s() -> float:
     session = pyvisa.ResourceManager(bench.backend(name)).open_resource(
         bench.resource(name), read_termination="\n", write_termination="\n"
     )
-    for line in (":SENS:FUNC \"VOLT\"", ":SOUR:FUNC CURR", ":SOUR:CURR:READ:BACK ON", ":SOUR:CURR 7.85E-5", ":OUTP ON"):
+    for line in (
+        ':SENS:FUNC "VOLT"',
+        ":SOUR:FUNC CURR",
+        ":SOUR:CURR:READ:BACK ON",
+        ":SOUR:CURR 7.85E-5",
+        ":OUTP ON",
+    ):
         session.write(line)
     try:
         return _time_loop(clock, lambda: session.query(MESSAGE))

@@ -28,9 +28,7 @@ def test_a_cell_is_read_in_si_units(tmp_path):
 def test_the_envelope_is_given_at_the_terminals():
     limits = parse_cell(CELL, "c").envelope_limits()
     assert limits == TerminalLimits(-5.0, 5.0, pytest.approx(3.925e-3), None, None)
-    text = CELL.replace(
-        "current_density: {max: 5 mA/cm^2}", "current: {max: 2 mA}\n  temperature: {max: 60 degC}"
-    )
+    text = CELL.replace("current_density: {max: 5 mA/cm^2}", "current: {max: 2 mA}\n  temperature: {max: 60 degC}")
     assert parse_cell(text, "c").envelope_limits() == TerminalLimits(-5.0, 5.0, 2e-3, None, 333.15)
 
 

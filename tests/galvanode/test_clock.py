@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+
 from galvanode.clock import JumpingClock, ScaledClock, SystemClock, simulated_clock
 
 

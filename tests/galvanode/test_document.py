@@ -25,9 +25,7 @@ def test_every_key_and_value_knows_its_line_and_column():
 
 
 def test_words_are_read_as_yaml_1_2_says():
-    text = (
-        "[yes, on, 12:30, 2020-01-01, 1_000, 017, 0o17, 0x1F, 1e3, .5, -5, ~, null, true, 'true', '5', +.5e1]"
-    )
+    text = "[yes, on, 12:30, 2020-01-01, 1_000, 017, 0o17, 0x1F, 1e3, .5, -5, ~, null, true, 'true', '5', +.5e1]"
     expected = ["yes", "on", "12:30", "2020-01-01", "1_000", 17, 15, 31, 1000.0, 0.5, -5]
     assert parse_document(text, "f").data == [*expected, None, None, True, "true", "5", 5.0]
 

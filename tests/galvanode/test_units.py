@@ -121,9 +121,7 @@ def test_a_number_is_exact_until_it_becomes_a_float():
     assert parse_exact("25 degC", "temperature").exact == Fraction(5963, 20)
 
 
-finite = st.floats(min_value=-1e9, max_value=1e9, allow_subnormal=False).filter(
-    lambda x: x == 0 or abs(x) > 1e-12
-)
+finite = st.floats(min_value=-1e9, max_value=1e9, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-12)
 
 
 @given(st.sampled_from(sorted(DIMENSIONS)), finite)

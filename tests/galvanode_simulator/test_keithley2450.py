@@ -273,8 +273,7 @@ def test_elements_of_a_reading(smu, clock):
     smu.say(SOURCE_CURRENT.format(0))
     answer = smu.say(':READ? "defbuffer1",TST,DATE,TIME,SEC,FRAC,UNIT,SOURUNIT,STAT,SOURSTAT,REL')
     assert answer == (
-        "01/01/2026 01:01:01.250000,01/01/2026,01:01:01.250000,1767229261,0.250000000,"
-        "Volt DC,Amp DC,0,200,0.000000"
+        "01/01/2026 01:01:01.250000,01/01/2026,01:01:01.250000,1767229261,0.250000000,Volt DC,Amp DC,0,200,0.000000"
     )
     assert smu.say(':READ? "defbuffer1",NONSENSE') == ""
     assert smu.errors() == ["-224"]
@@ -318,6 +317,13 @@ def test_count_takes_several_readings_and_answers_with_the_last(smu):
     last = smu.say(":READ?")
     assert smu.say(":TRAC:ACT?") == "5"
     assert smu.say(":FETC?") == last
+
+
+def test_ascii_precision(resistor_smu):
+    resistor_smu.say(SOURCE_CURRENT.format(1e-3) + ";:FORM:ASC:PREC 4")
+    assert resistor_smu.say(':READ? "defbuffer1",READ,SOUR') == "1.000E+00,1.000E-03"
+    resistor_smu.say("*RST")
+    assert len(resistor_smu.say(":READ?").split("E")[0].lstrip("-")) == 8
 
 
 def test_binary_format(resistor_smu):

@@ -57,9 +57,7 @@ def test_splitting_an_interval_of_constant_current_gives_the_same_state(steps):
     assert split.short == whole.short
 
 
-@given(
-    steps=st.lists(st.tuples(st.floats(-4e-3, 4e-3), durations, st.integers(2, 7)), min_size=1, max_size=5)
-)
+@given(steps=st.lists(st.tuples(st.floats(-4e-3, 4e-3), durations, st.integers(2, 7)), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_splitting_gives_the_same_state_through_a_short_of_a_linear_cell(steps):
     whole, split = LiSymmetricCell(LINEAR, 1), LiSymmetricCell(LINEAR, 1)

@@ -88,9 +88,7 @@ def test_short_and_long_forms_and_optional_nodes_are_one_command(toy, header):
     assert error(toy) == "0"
 
 
-@pytest.mark.parametrize(
-    "header", [":SOURC:CURR", ":SOU:CURR", ":CURR", ":SOUR:CURR:AMPL", "SOUR", ":STATE:PRES"]
-)
+@pytest.mark.parametrize("header", [":SOURC:CURR", ":SOU:CURR", ":CURR", ":SOUR:CURR:AMPL", "SOUR", ":STATE:PRES"])
 def test_nothing_between_short_and_long_form_is_understood(toy, header):
     assert say(toy, f"{header} 1") == ""
     assert (toy.got, error(toy)) == ([], "-113")
@@ -111,8 +109,9 @@ def test_a_leading_colon_returns_to_the_root_and_common_commands_keep_the_path(t
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1", 1.0), ("-1", -1.0), ("+.5", 0.5), ("1.", 1.0), ("1e3", 1e3), ("1.5E-3", 1.5e-3),
-        ("2 E+2", 200.0), ("1A", 1.0), ("100 mA", 0.1), ("5UA", 5e-6), ("3 nA", 3e-9), ("2KA", 2e3), ("7MAA", 7e6),
+        ("1", 1.0), ("-1", -1.0),
+        ("+.5", 0.5), ("1.", 1.0), ("1e3", 1e3), ("1.5E-3", 1.5e-3),  ("2 E+2", 200.0),
+        ("1A", 1.0), ("100 mA", 0.1), ("5UA", 5e-6), ("3 nA", 3e-9), ("2KA", 2e3), ("7MAA", 7e6),
         ("#H1F", 31.0), ("#b101", 5.0), ("#Q17", 15.0), ("MIN", "MIN"), ("maximum", "MAX"), ("DEF", "DEF"),
         ("INF", 9.9e37), ("NINF", -9.9e37), ("NAN", 9.91e37),
     ],
@@ -161,9 +160,7 @@ def test_what_is_wrong_has_its_own_number(toy, message, code):
     assert error(toy) == "0"
 
 
-@pytest.mark.parametrize(
-    ("text", "on"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2.6", True)]
-)
+@pytest.mark.parametrize(("text", "on"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2.6", True)])
 def test_booleans(toy, text, on):
     for header in (":OUTP", ":OUTP1", ":OUTPUT2:STAT"):
         toy.got.clear()
@@ -243,11 +240,7 @@ def test_no_bytes_bring_the_instrument_down(junk):
     assert say(toy, "*IDN?") == "MAKER,TOY,1,2"
 
 
-@given(
-    messages=st.lists(
-        st.sampled_from([":SOUR:CURR 1", ":SOUR:CURR 2;VOLT 3", ":FOO", ":OUTP1 ON"]), max_size=20
-    )
-)
+@given(messages=st.lists(st.sampled_from([":SOUR:CURR 1", ":SOUR:CURR 2;VOLT 3", ":FOO", ":OUTP1 ON"]), max_size=20))
 def test_a_message_means_the_same_each_time_it_is_sent(messages):
     """The parse is cached; the calls are not."""
     cached = Toy()

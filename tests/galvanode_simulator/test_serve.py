@@ -29,9 +29,7 @@ instruments:
 
 
 @asynccontextmanager
-async def serving(
-    path: Path, speed: float = 1.0
-) -> AsyncIterator[tuple[dict[str, dict[str, str]], io.StringIO]]:
+async def serving(path: Path, speed: float = 1.0) -> AsyncIterator[tuple[dict[str, dict[str, str]], io.StringIO]]:
     ready: asyncio.Queue[list[dict[str, str]]] = asyncio.Queue()
     log = io.StringIO()
     task = asyncio.create_task(serve(path, speed, 1, ready.put_nowait, log))
@@ -109,17 +107,15 @@ async def test_a_short_is_logged_though_nobody_asks_and_time_runs_as_fast_as_it_
     assert process_clock() is clock
 
 
-async def test_two_ports_that_are_one_are_refused(bench):
-    bench.write_text(
-        BENCH
-        + "  other: {driver: keithley2450, simulated: {cell: llzto-zni2, port: 1}}\n".replace(
-            "port: 1", "port: 45217"
-        )
-        + "  third: {driver: keithley2450, simulated: {cell: llzto-zni2, port: 45217}}\n"
-    )
-    with pytest.raises(InvalidInput, match="third cannot be served"):
+async def test_a_port_that_is_taken_is_refused_with_the_instruments_name(bench):
+    taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    bench.write_text(BENCH + f"  other: {{driver: keithley2450, simulated: {{cell: llzto-zni2, port: {port}}}}}\n")
+    with pytest.raises(InvalidInput, match="other cannot be served"):
         async with serving(bench):
             pass
+    taken.close()
+    await taken.wait_closed()
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("inf"), float("nan")])

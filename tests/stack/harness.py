@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.store.read import Store
 
@@ -64,7 +65,11 @@ class Process:
 async def start(*arguments: str, **options: Any) -> Process:
     """Start ``galvanode`` with these arguments."""
     process = await asyncio.create_subprocess_exec(
-        *GALVANODE, *arguments, start_new_session=True, env={**os.environ, "GALVANODE_LOG": "WARNING"}, **options
+        *GALVANODE,
+        *arguments,
+        start_new_session=True,
+        env={**os.environ, "GALVANODE_LOG": "WARNING"},
+        **options,
     )
     return Process(process)
 
@@ -82,11 +87,7 @@ class Instruments:
 
     def output_offs(self) -> list[float]:
         """Real UTC times at which an output went off."""
-        return [
-            event["unix_time_s"]
-            for event in self.events()
-            if event["event"] == "output" and event["on"] is False
-        ]
+        return [event["unix_time_s"] for event in self.events() if event["event"] == "output" and event["on"] is False]
 
 
 @asynccontextmanager
@@ -94,9 +95,7 @@ async def simulated(bench: str, folder: Path, *options: str) -> AsyncIterator[In
     """Serve the simulated instruments of a bench file's text."""
     path, log = folder / "simulated-bench.yaml", folder / "simulator.jsonl"
     path.write_text(bench)
-    process = await start(
-        "simulate", str(path), "--json", "--log", str(log), *options, stdout=asyncio.subprocess.PIPE
-    )
+    process = await start("simulate", str(path), "--json", "--log", str(log), *options, stdout=asyncio.subprocess.PIPE)
     try:
         resources: dict[str, str] = {}
         count = bench.count("driver:")

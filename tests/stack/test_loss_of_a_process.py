@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.stack.harness import Station, record_indices, served, simulated, until, wired_bench
 
 pytestmark = [
@@ -52,7 +51,10 @@ async def _resumed(station: Station, run: str, samples: int) -> None:
 
 async def _lose_it_many_times(tmp_path: Path, times: int) -> list[float]:
     took: list[float] = []
-    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
         run = await s.submit("smu", half_cycle="600 s")
         await until(lambda: s.store.run(run).samples > 15)
         for turn in range(times):
@@ -94,7 +96,10 @@ async def test_the_engine_is_lost_twenty_times_out_of_twenty(tmp_path: Path):
 
 
 async def test_a_killed_web_side_comes_back_and_no_reading_is_late(tmp_path: Path):
-    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
         run = await s.submit("smu")
         await until(lambda: s.store.run(run).samples > 5)
         for number in (signal.SIGKILL, signal.SIGSTOP):
@@ -124,7 +129,10 @@ async def _web_answers(station: Station) -> None:
 
 
 async def test_an_engine_whose_supervisor_is_killed_makes_its_cells_safe_and_ends(tmp_path: Path):
-    async with simulated(BENCH, tmp_path) as instruments, served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
         run = await s.submit("smu")
         await until(lambda: s.store.run(run).samples > 5)
         engine, offs = s.child("engine"), len(instruments.output_offs())

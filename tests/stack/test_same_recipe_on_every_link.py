@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.stack.harness import CELL, GALVANODE, simulated, wired_bench
 
 pytestmark = pytest.mark.timeout(120)
@@ -43,7 +42,14 @@ async def _run(folder: Path, bench_file: Path, *options: str) -> dict[str, Any]:
         *GALVANODE,
         "run",
         str(folder / "recipe.yaml"),
-        *("--cell", str(folder / "cell.yaml"), "--bench", str(bench_file), "--data", str(folder / bench_file.stem)),
+        *(
+            "--cell",
+            str(folder / "cell.yaml"),
+            "--bench",
+            str(bench_file),
+            "--data",
+            str(folder / bench_file.stem),
+        ),
         *("--json", *options),
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

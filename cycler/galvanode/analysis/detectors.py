@@ -15,6 +15,9 @@ _BIG = 1e30
 _NOT_YET_FLOWING = 10.0
 """A current that grows by more than this within a half-cycle was not yet flowing before."""
 
+_SURE = 0.8
+"""Margin under what a sound cell must show at least."""
+
 _REST = 1e-3
 """A current below this fraction of the largest one seen is the noise of a rest."""
 
@@ -46,6 +49,7 @@ class _HalfCycle(NamedTuple):
     """What a half-cycle that is over says about the next one. Ohm, V, A, s."""
 
     lowest: float
+    ohmic: float
     highest: float
     end: float
     current: float
@@ -60,12 +64,13 @@ class ShortCircuit:
     when ``confirm`` successive readings say one of
 
     A. *Fall*: r < (1 - drop) r_max, r_max the highest r of this half-cycle (itself seen ``confirm`` times).
-    B. *Lost proportionality*: ``settle_s`` after the half-cycle began, r < (1 - drop) r_0, where
-       r_0 = min(1, 2/k) min(r_low, r_after + (r_end - r_after) t/2T). Of the half-cycle before, which lasted
-       T: r_low is its lowest settled r, r_end its last. k = |I/I_end|: the voltage of a sound cell may
-       grow less than the current, but not fall. r_after = (r_end I_end + (I - I_end) r_low)/I is where r
-       begins if concentration polarisation stays and only the ohmic part follows the current; a sound cell
-       builds it up again in about T, at first faster than linearly.
+    B. *Lost proportionality*: ``settle_s`` after the half-cycle began, r < (1 - drop) s r_low and
+       r < 0.8 s r_sound. Of the half-cycle before, which lasted T: r_low is its lowest settled r, r_end its
+       last. s = min(1, 2 |I_end/I|): the voltage of a sound cell may grow less than the current, but not
+       fall. r_sound = r_after + (r_end - r_after) t/2T, the least that a sound cell shows: r_after =
+       (r_end I_end + (I - I_end) r_ohmic)/I is where r begins if the concentration polarisation stays and
+       only the ohmic part follows the current, and diffusion turns that round within 2T. r_ohmic is what
+       r_low and r_end give when extrapolated in sqrt(t) from the first settled reading to the beginning.
 
     In both, the voltage must have fallen by ``noise_V``, so that noise on a small voltage alarms nobody.
     *Hard* if |r| is under ``hard_fraction`` of what it fell from (the voltage falls to nearly 0 and follows
@@ -99,6 +104,7 @@ class ShortCircuit:
         "_pending",
         "_pending_count",
         "_lowest",
+        "_first_settled",
         "_fall_below",
         "_lost_below",
         "_count",
@@ -133,7 +139,7 @@ class ShortCircuit:
             self._begin(time_s, current, step_count)
         self._time = time_s
         if (r < self._fall_below or r < self._lost_below) and self._lies_low(time_s, r, current):
-            return self._confirmed(time_s, r, current)
+            return self._confirmed(r, current)
         # Only readings beyond suspicion say what a sound cell does.
         self._count = 0
         self._r, self._current = r, current
@@ -142,6 +148,8 @@ class ShortCircuit:
         elif self._pending_count:
             self._pending, self._pending_count = math.inf, 0
         if r < self._lowest and time_s >= self._settled_at:
+            if self._lowest == math.inf:
+                self._first_settled = time_s
             self._lowest = r
         return None
 
@@ -168,19 +176,13 @@ class ShortCircuit:
     @classmethod
     def _checked(cls, options: dict[str, float]) -> dict[str, float]:
         if unknown := sorted(set(options) - set(cls.DEFAULTS)):
-            raise ValueError(
-                f"short_circuit has no option {unknown[0]!r}; expected {', '.join(cls.DEFAULTS)}"
-            )
+            raise ValueError(f"short_circuit has no option {unknown[0]!r}; expected {', '.join(cls.DEFAULTS)}")
         chosen = cls.DEFAULTS | options
         for option in ("drop", "hard_fraction"):
             if not 0 < chosen[option] < 1:
-                raise ValueError(
-                    f"short_circuit: {option} is {chosen[option]}; expected a number between 0 and 1"
-                )
+                raise ValueError(f"short_circuit: {option} is {chosen[option]}; expected a number between 0 and 1")
         if not (1 <= chosen["confirm"] <= 1000 and chosen["confirm"] == int(chosen["confirm"])):
-            raise ValueError(
-                f"short_circuit: confirm is {chosen['confirm']}; expected a whole number, 1 to 1000"
-            )
+            raise ValueError(f"short_circuit: confirm is {chosen['confirm']}; expected a whole number, 1 to 1000")
         for option in ("settle_s", "noise_V"):
             if not 0 <= chosen[option] < math.inf:
                 raise ValueError(f"short_circuit: {option} is {chosen[option]}; expected a number, 0 or more")
@@ -189,7 +191,7 @@ class ShortCircuit:
     def _reset(self) -> None:
         self._step: int | None = None
         self._sign = 0.0
-        self._began = self._settled_at = self._r = self._current = self._rest_below = 0.0
+        self._began = self._settled_at = self._first_settled = self._r = self._current = self._rest_below = 0.0
         self._time = -math.inf
         self._most_current = -math.inf
         self._lowest = self._allowed = math.inf
@@ -227,7 +229,7 @@ class ShortCircuit:
         before = self._before
         if before is None or abs(current) * _REST > abs(before.current):
             return
-        self._lost_below = self._lost(before.lowest * _sublinear(before, current), current)
+        self._lost_below = self._too_low(self._proportional(before, current), current)
         if 0.0 < current / before.current < 1.0:
             # A step down: what the larger current built up makes r look high, and goes.
             self._allowed = before.highest
@@ -238,7 +240,10 @@ class ShortCircuit:
         self._most_current = -math.inf
         if math.isfinite(self._lowest):
             lasted = self._time - self._began
-            self._before = _HalfCycle(self._lowest, self._highest, self._r, self._current, lasted)
+            built_up = math.sqrt((self._first_settled - self._began) / lasted) if lasted > 0.0 else 0.0
+            rise = (self._r - self._lowest) / (1.0 - built_up) if built_up < 1.0 else 0.0
+            ohmic = self._r - rise
+            self._before = _HalfCycle(self._lowest, ohmic, self._highest, self._r, self._current, lasted)
 
     def _rises(self, r: float, current: float) -> None:
         """Raise the highest r to what ``confirm`` successive readings exceed."""
@@ -246,43 +251,45 @@ class ShortCircuit:
         self._pending_count += 1
         if self._pending_count >= self._confirm:
             self._highest = min(self._pending, self._allowed)
-            self._fall_below = self._lost(self._highest, current)
+            self._fall_below = self._too_low(self._highest, current)
             self._pending, self._pending_count = math.inf, 0
 
-    def _lost(self, reference: float, current: float) -> float:
+    def _too_low(self, reference: float, current: float) -> float:
         """Return below which r the cell has lost too much of ``reference``."""
         if reference <= 0.0:
             return -math.inf
         return min(self._keep * reference, reference - self._noise / abs(current))
 
     def _lies_low(self, time_s: float, r: float, current: float) -> bool:
-        """Tell whether a reading falls under A or B."""
+        """Tell whether a reading that is suspect falls under A or B."""
+        before = self._before
         if r < self._fall_below:
             return True
-        return time_s >= self._settled_at and r < self._lost(self._proportional(time_s, current), current)
+        if before is None or time_s < self._settled_at:
+            return False
+        after = (before.end * before.current + (current - before.current) * before.ohmic) / current
+        turned = (time_s - self._began) / (2.0 * before.lasted) if before.lasted > 0.0 else 1.0
+        sound = after + (before.end - after) * turned
+        if sound <= 0.0:  # the old polarisation still outweighs the current: no short could hold that up
+            return False
+        return r < min(_SURE * sound, sound - self._noise / abs(current)) * _sublinear(before, current)
 
-    def _confirmed(self, time_s: float, r: float, current: float) -> str | None:
+    def _confirmed(self, r: float, current: float) -> str | None:
         """Count a reading that lies low; return the reason once there are enough."""
         self._count += 1
         if self._count < self._confirm:
             return None
         self._count = 0
-        if r < self._fall_below:
-            reference, since = self._highest, "within the half-cycle"
-        else:
-            reference, since = self._proportional(time_s, current), "since the half-cycle before"
+        reference, since = self._highest, "within the half-cycle"
+        if r >= self._fall_below and self._before is not None:
+            reference, since = self._proportional(self._before, current), "since the half-cycle before"
         kind = "hard" if abs(r) < self._hard * reference else "soft"
         return f"short_circuit: {kind}: V/I fell from {reference:.4g} ohm to {r:.4g} ohm {since}"
 
-    def _proportional(self, time_s: float, current: float) -> float:
-        """Return r_0 of the class's docstring."""
-        before = self._before
-        if before is None:
-            return -math.inf
-        after = (before.end * before.current + (current - before.current) * before.lowest) / current
-        built_up = (time_s - self._began) / (2.0 * before.lasted) if before.lasted > 0.0 else 1.0
-        expected = after + (before.end - after) * built_up
-        return min(before.lowest, expected) * _sublinear(before, current)
+    @staticmethod
+    def _proportional(before: _HalfCycle, current: float) -> float:
+        """Return the r that a current may be expected to show after that half-cycle."""
+        return before.lowest * _sublinear(before, current)
 
 
 DETECTORS: dict[str, type[ShortCircuit]] = {ShortCircuit.name: ShortCircuit}

@@ -76,9 +76,7 @@ def half_cycles(data: RunData) -> HalfCycles:
     charge = passed_charge(data)
     if (np.diff(time) < 0).any():
         raise InvalidInput(f"{TEST_TIME!r} goes back after sample {int(np.argmax(np.diff(time) < 0)) + 1}")
-    edges = (
-        np.concatenate([[0], np.flatnonzero(np.diff(step)) + 1, [len(step)]]) if len(step) else np.array([0])
-    )
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(step)) + 1, [len(step)]]) if len(step) else np.array([0])
     modes, ends = _step_facts(data.steps)
     medians = np.array([np.median(current[a:b]) for a, b in pairwise(edges)])
     flowing = np.abs(medians) > _REST * np.abs(medians).max(initial=0.0)

@@ -48,9 +48,7 @@ class RunData:
     def area_cm2(self) -> float:
         """Return the electrode area; raise ``InvalidInput`` if it is not known."""
         if self.area_m2 is None or not 0 < self.area_m2 < np.inf:
-            raise InvalidInput(
-                f"the cell's area is {self.area_m2} m2; expected one above 0, for current densities"
-            )
+            raise InvalidInput(f"the cell's area is {self.area_m2} m2; expected one above 0, for current densities")
         return self.area_m2 * 1e4
 
 

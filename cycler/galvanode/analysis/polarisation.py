@@ -52,9 +52,7 @@ def polarisation(data: RunData) -> dict[str, Result]:
         "half_cycle_capacity": number(_median(halves.capacity[sound]), "mAh/cm2"),
         "cycles": number(len(end) / 2, "1"),
         "lifetime": number(lifetime_h, "h"),
-        "lifetime_is": Result(
-            None if lifetime_h is None else "lower bound" if failure is None else "measured"
-        ),
+        "lifetime_is": Result(None if lifetime_h is None else "lower bound" if failure is None else "measured"),
         "failure": Result(NONE if failure is None else failure.kind),
     }
 

@@ -87,18 +87,18 @@ class Pulse:
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        name = None
+        gone = None
         try:
             secret, _, claimed = (await reader.readline()).decode().strip().partition(" ")
             if not secrets.compare_digest(secret, self._secret) or claimed not in self._gone:
                 return
-            name, gone = claimed, self._gone[claimed]
+            gone = self._gone[claimed]
             while await reader.read(4096):
-                self._last[name] = time.monotonic()
+                self._last[claimed] = time.monotonic()
         except (OSError, ValueError):
             pass  # an abrupt end says the same as an orderly one
         finally:
-            if name is not None:
+            if gone is not None:
                 gone.set()
             self._writers.discard(writer)
             with contextlib.suppress(OSError):

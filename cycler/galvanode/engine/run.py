@@ -371,7 +371,7 @@ class Run:
             else:
                 return
 
-    async def _carry_out(self, step: Step) -> str | None:  # noqa: C901, PLR0912, PLR0915
+    async def _carry_out(self, step: Step) -> str | None:
         """Carry out one step. Returns None when it ends, or the reason why its loop was left.
 
         This is the hot path: once per reading, through every run of every channel. It is one function and
@@ -428,9 +428,7 @@ class Run:
         next_record = -math.inf
         recorded_voltage = recorded_current = math.inf
         poll_s = step.poll_s
-        watchers = [
-            (loop_id, detector) for loop_id, detectors in self._detectors.items() for detector in detectors
-        ]
+        watchers = [(loop_id, detector) for loop_id, detectors in self._detectors.items() for detector in detectors]
         previous_voltage = previous_current = math.nan
         instrument_time_before = -math.inf
         same = 0

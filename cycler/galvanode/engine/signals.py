@@ -19,5 +19,5 @@ def ending_signals() -> asyncio.Future[None]:
         try:
             loop.add_signal_handler(number, end)
         except NotImplementedError:  # Windows: the event loop takes no signals; Python's own handler does
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(end))
+            signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(end))
     return ending

@@ -295,14 +295,14 @@ class Station:
 
     async def _recover(self, channel: Channel) -> None:
         """Go on trying to make a channel safe, in the open, until it is."""
-        while channel.state != "idle":
+        safe = False
+        while not safe:
             await asyncio.sleep(_RETRY_SAFE_EVERY_S)
-            await self._greet(channel)
-            if channel.state == "idle":
-                self._note("recovered", f"channel {channel.open.name} is safe again, verified by read-back")
+            safe = await self._greet(channel)
+        self._note("recovered", f"channel {channel.open.name} is safe again, verified by read-back")
 
-    async def _greet(self, channel: Channel) -> None:
-        """Make a channel safe and ask who answers."""
+    async def _greet(self, channel: Channel) -> bool:
+        """Make a channel safe and ask who answers; True if both went well."""
         try:
             await channel.open.cycler.make_safe()
             channel.identity = await channel.open.cycler.identify()
@@ -312,11 +312,13 @@ class Station:
             self._mark(channel, "unsafe", str(error))
         else:
             channel.state, channel.message = "idle", ""
+            return True
+        return False
 
     def _mark(self, channel: Channel, state: Literal["unsafe", "lost"], message: str) -> None:
-        if (channel.state, channel.message) == (state, message):
-            return
         was_idle = channel.state == "idle"
+        if not was_idle and channel.message == message:
+            return
         channel.state, channel.message = state, message
         logger.error("channel %s is %s: %s", channel.open.name, state, message)
         self._note(state, f"channel {channel.open.name}: {message}")
@@ -331,9 +333,7 @@ class Station:
                 raise Refused(f"the bench has no channel {record.channel!r} any more")
             self._refuse_if_busy(channel)
             if record.instrument != _identity_text(channel.identity):
-                raise Refused(
-                    f"the instrument is {_identity_text(channel.identity)}; it was {record.instrument}"
-                )
+                raise Refused(f"the instrument is {_identity_text(channel.identity)}; it was {record.instrument}")
             program = Program.model_validate_json(record.program_json)
             under_test = parse_cell(record.cell_text, record.cell_name)
             position = Position.from_json(record.position_json) if record.position_json else None
@@ -455,10 +455,7 @@ class Station:
     @contextlib.contextmanager
     def _time_held(self, runs: list[Run]) -> Any:
         """At full simulated speed, let time stand still while the disk catches up."""
-        if (
-            sum(run.pending_rows for run in runs) + sum(_rows(item) for item in self._unsaved)
-            > _MOST_PENDING_ROWS
-        ):
+        if sum(run.pending_rows for run in runs) + sum(_rows(item) for item in self._unsaved) > _MOST_PENDING_ROWS:
             with self._clock.actor():
                 yield
         else:
@@ -580,14 +577,10 @@ def _check_capabilities(program: Program, capabilities: Capabilities, source: st
             continue
         operand = instruction.setpoint
         values = (
-            [value * operand.factor for value in ladders[operand.name]]
-            if isinstance(operand, Variable)
-            else [operand]
+            [value * operand.factor for value in ladders[operand.name]] if isinstance(operand, Variable) else [operand]
         )
         low, high = capabilities.current if instruction.mode == "current" else capabilities.voltage
         unit = "A" if instruction.mode == "current" else "V"
         for value in values:
             if not low <= value <= high:
-                raise Refused(
-                    f"{place}: {value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}"
-                )
+                raise Refused(f"{place}: {value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")

@@ -66,15 +66,12 @@ class Supervisor:
         web_arguments: Sequence[str] | None = None,
     ) -> None:
         self._data_dir = data_dir
-        self._bench_path = bench_path
-        self._bench: Bench | None = None
+        self._bench = read_bench(bench_path)
         self._engine = Child(
             "engine",
             ["engine", "--data", str(data_dir), "--bench", str(bench_path), *engine_arguments],
         )
-        self._web = (
-            None if web_arguments is None else Child("web", ["web", "--data", str(data_dir), *web_arguments])
-        )
+        self._web = None if web_arguments is None else Child("web", ["web", "--data", str(data_dir), *web_arguments])
         self._pulse = Pulse()
         self._lock = FileLock(data_dir / "supervisor.lock")
         self._ending = asyncio.Event()
@@ -83,8 +80,7 @@ class Supervisor:
         """Why the engine is not restarted any more, if so."""
 
     async def start(self) -> None:
-        """Take the data directory and start the children. Raises ``InvalidInput`` for a bad bench."""
-        self._bench = read_bench(self._bench_path)
+        """Take the data directory and start the children. Raises ``StationBusy``."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(blocking=False)
@@ -131,7 +127,7 @@ class Supervisor:
                 continue
             starts.append(time.monotonic())
             # A plain Popen, polled: asyncio's own child watcher and Popen.kill() race for the exit status.
-            child.process = process = subprocess.Popen(
+            child.process = process = subprocess.Popen(  # noqa: ASYNC220, S603  (our own arguments)
                 [sys.executable, "-m", "galvanode", *child.arguments],
                 env=self._pulse.environment(child.name),
                 stdin=subprocess.DEVNULL,
@@ -139,7 +135,7 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C in the terminal is for us; the children end in our order
             )
             self._log(f"{child.name}_started", f"{child.name} started", pid=process.pid)
-            reason = await self._watch(child)
+            reason = await self._watch(child, process)
             if self._ending.is_set():
                 return
             noticed = time.monotonic()
@@ -151,15 +147,14 @@ class Supervisor:
             else:
                 await self._pause(0.5)
 
-    async def _watch(self, child: Child) -> str:
+    async def _watch(self, child: Child, process: subprocess.Popen[bytes]) -> str:
         """Return why the child needs a successor: it ended, or its heart stopped."""
-        assert child.process is not None
         started = time.monotonic()
         gone = self._pulse.gone(child.name)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(gone.wait(), _LOOK_EVERY_S)
-            if (status := child.process.poll()) is not None:
+            if (status := process.poll()) is not None:
                 return f"ended with status {status}"
             if gone.is_set():
                 return "hung up"
@@ -193,9 +188,7 @@ class Supervisor:
 
         Instruments simulated inside the engine ended with it; there is nothing to open.
         """
-        assert self._bench is not None
-        bench = self._bench
-        opened = open_bench(_outside_the_engine(bench))
+        opened = open_bench(_outside_the_engine(self._bench))
         results = await asyncio.gather(
             *(
                 self._make_one_safe(name, instrument, noticed)
@@ -242,7 +235,7 @@ def _outside_the_engine(bench: Bench) -> Bench:
 
 
 async def _exit_of(process: subprocess.Popen[bytes]) -> int:
-    while (status := process.poll()) is None:
+    while (status := process.poll()) is None:  # noqa: ASYNC110  (a process sets no event)
         await asyncio.sleep(0.005)
     return status
 

@@ -25,6 +25,8 @@ from galvanode.errors import GalvanodeError
 
 T = TypeVar("T")
 
+_VISA_ERRORS = (VisaIOError, InvalidSession, OSError, UnicodeError, ValueError)
+
 SIMULATOR_BACKEND = "galvanode"
 """Name of the PyVISA backend of the in-process simulator."""
 
@@ -86,13 +88,16 @@ def _open(backend: str, resource: str, settings: LinkSettings) -> MessageBasedRe
     return session
 
 
+def _close(session: MessageBasedResource) -> None:
+    # A connection that is gone already cannot be closed; there is nothing left to do about it.
+    with contextlib.suppress(*_VISA_ERRORS):
+        session.close()
+
+
 def _as_link_error(name: str, resource: str, error: Exception) -> LinkError:
     if isinstance(error, VisaIOError) and error.error_code == constants.StatusCode.error_timeout:
         return LinkTimeout(f"{name} ({resource}) did not answer in time; check its cable, power and address")
     return LinkError(f"{name} ({resource}) cannot be reached: {error}")
-
-
-_VISA_ERRORS = (VisaIOError, InvalidSession, OSError, UnicodeError, ValueError)
 
 
 class InlineLink:
@@ -101,26 +106,39 @@ class InlineLink:
     def __init__(self, name: str, backend: str, resource: str, settings: LinkSettings) -> None:
         self.name = name
         self.resource = resource
+        self._backend = backend
+        self._settings = settings
         self._session = _open(backend, resource, settings)
-        self._query = self._session.query
+        self._dirty = False
 
     async def query(self, message: str) -> str:
         """Send a message and return its one-line answer."""
         try:
-            return self._query(message)
+            if self._dirty:
+                self._reopen()
+            return self._session.query(message)
         except _VISA_ERRORS as error:
+            self._dirty = True
             raise _as_link_error(self.name, self.resource, error) from error
 
     async def write(self, message: str) -> None:
         """Send a message that has no answer."""
         try:
+            if self._dirty:
+                self._reopen()
             self._session.write(message)
         except _VISA_ERRORS as error:
+            self._dirty = True
             raise _as_link_error(self.name, self.resource, error) from error
 
     async def close(self) -> None:
         """Close the session."""
-        self._session.close()
+        _close(self._session)
+
+    def _reopen(self) -> None:
+        _close(self._session)
+        self._session = _open(self._backend, self.resource, self._settings)
+        self._dirty = False
 
 
 class ThreadedLink:
@@ -153,9 +171,7 @@ class ThreadedLink:
     async def _call(self, action: Callable[[MessageBasedResource], T]) -> T:
         async with self._turn:
             dirty, self._dirty = self._dirty, True  # dirty until the answer is in
-            answer = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._blocking_call, action, dirty
-            )
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._blocking_call, action, dirty)
             self._dirty = False
             return answer
 
@@ -172,9 +188,7 @@ class ThreadedLink:
     def _close_session(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            # A connection that is gone already cannot be closed; there is nothing left to do about it.
-            with contextlib.suppress(*_VISA_ERRORS):
-                session.close()
+            _close(session)
 
 
 def open_link(name: str, backend: str, resource: str, settings: LinkSettings) -> Link:

@@ -36,8 +36,6 @@ class BoundSetting(Generic[V]):
     async def get(self) -> V:
         """Ask for the value."""
         setting = self._setting
-        if setting.query is None:
-            raise TypeError(f"{setting.name} cannot be queried")
         return setting.parse(await self._instrument.link.query(setting.query))
 
 
@@ -86,9 +84,7 @@ class Setting(Generic[V]):
                 raise OutOfRange(f"{self.name} is {value}; expected a finite number")
             if self.limits is not None and not self.limits[0] <= value <= self.limits[1]:
                 low, high = self.limits
-                raise OutOfRange(
-                    f"{self.name} is {value:g} {self.unit}; expected {low:g} to {high:g} {self.unit}"
-                )
+                raise OutOfRange(f"{self.name} is {value:g} {self.unit}; expected {low:g} to {high:g} {self.unit}")
         return self.command.format(value)
 
     def parse(self, answer: str) -> V:
@@ -99,9 +95,7 @@ class Setting(Generic[V]):
                 return self.cast(text)
             return float(text)  # type: ignore[return-value]
         except ValueError:
-            raise InstrumentError(
-                f"{self.query} answered {answer[:60]!r}; expected a value of {self.name}"
-            ) from None
+            raise InstrumentError(f"{self.query} answered {answer[:60]!r}; expected a value of {self.name}") from None
 
 
 def on_off(text: str) -> bool:

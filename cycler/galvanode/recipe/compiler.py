@@ -25,9 +25,7 @@ MAX_STEPS = 10_000_000
 """Steps a program may carry out, all turns of all loops together."""
 
 
-def compile_recipe(
-    recipe: Recipe, cell: CellUnderTest, parameters: Mapping[str, str] | None = None
-) -> Program:
+def compile_recipe(recipe: Recipe, cell: CellUnderTest, parameters: Mapping[str, str] | None = None) -> Program:
     """Return the program of a recipe on a cell.
 
     ``parameters`` are overrides as a person writes them: ``{"step": "0.2 mA/cm^2"}``. Pure and
@@ -37,9 +35,7 @@ def compile_recipe(
     values = set_parameters(recipe.parameters, parameters or {})
     envelope = of_cell(cell.envelope_limits())
     context = Context(recipe.document, cell.area, cell=envelope, scope=Scope(values), bounds=envelope)
-    context = context.with_safety(
-        recipe.text.safety, ("safety",), "the recipe's 'safety'", loosest_s=float("inf")
-    )
+    context = context.with_safety(recipe.text.safety, ("safety",), "the recipe's 'safety'", loosest_s=float("inf"))
     context = context.with_record(recipe.text.record, ("record",))
     method = _Method()
     method.block(recipe.text.method, ("method",), context)
@@ -147,9 +143,7 @@ def _detector(detect: Detect, path: DocumentPath, context: Context) -> Detector:
         option = DETECTORS[detect.name][key]
         at = (*path, detect.name, key)
         quantity = context.fixed(value, option.dimension, at)
-        if not option.above < quantity.si < option.below or (
-            option.whole and quantity.exact.denominator != 1
-        ):
+        if not option.above < quantity.si < option.below or (option.whole and quantity.exact.denominator != 1):
             raise context.error(at, f"{label(at)} is '{quantity.text}'; expected {option.due}")
         options[option.name] = quantity.si
     return Detector(name=detect.name, options=options)

@@ -48,9 +48,7 @@ def _loop(loop: Loop, indent: int) -> Row:
     names = ", ".join(f"${name}" for name in loop.ladder)
     what = f"ladder of {names}" if names else "repeat"
     # A loop that time alone bounds has a number of turns only because a number is due.
-    turns = (
-        "" if loop.until_s is not None and not loop.ladder and loop.turns > _MANY else f"{loop.turns} times"
-    )
+    turns = "" if loop.until_s is not None and not loop.ladder and loop.turns > _MANY else f"{loop.turns} times"
     return Row(indent, None, what, turns, " or ".join(ends), "", "", loop.line)
 
 

@@ -110,10 +110,7 @@ def _sum(parts: Iterable[Estimate]) -> Estimate:
 
 def _hull(parts: list[Estimate]) -> Estimate:
     return Estimate(
-        *(
-            Bounds(min(part[kind].low for part in parts), max(part[kind].high for part in parts))
-            for kind in range(3)
-        )
+        *(Bounds(min(part[kind].low for part in parts), max(part[kind].high for part in parts)) for kind in range(3))
     )
 
 

@@ -41,10 +41,7 @@ def _listed(values: tuple[Value, ...], path: DocumentPath, context: Context) -> 
         said = f"{label(path)} has {len(values):,} values; expected at most {MAX_RUNGS:,}"
         raise context.error(path, said)
     first = context.fixed(values[0], None, (*path, 0))
-    rest = [
-        context.fixed(value, first.dimension, (*path, index))
-        for index, value in enumerate(values[1:], start=1)
-    ]
+    rest = [context.fixed(value, first.dimension, (*path, index)) for index, value in enumerate(values[1:], start=1)]
     for index, quantity in enumerate(rest, start=1):
         if quantity.dimension != first.dimension:
             due = f"the same dimension as '{first.text}'"

@@ -67,10 +67,7 @@ def tightened(
             raise document.error(at, said)
     if not windows:
         return outer
-    updated = {
-        quantity: getattr(outer.limits, quantity).model_copy(update=ends)
-        for quantity, ends in windows.items()
-    }
+    updated = {quantity: getattr(outer.limits, quantity).model_copy(update=ends) for quantity, ends in windows.items()}
     return Bounds(outer.limits.model_copy(update=updated), origin)
 
 
@@ -129,17 +126,13 @@ def _bounds(safety: Safety) -> Iterator[_Bound]:
 def lies_in(window: Window, number: float) -> bool:
     """Return whether a number lies in a window, its ends among it."""
     slack = _ROUNDING * abs(number)
-    return (window.min is None or number >= window.min - slack) and (
-        window.max is None or number <= window.max + slack
-    )
+    return (window.min is None or number >= window.min - slack) and (window.max is None or number <= window.max + slack)
 
 
 def window_text(window: Window, dimension: str, area: float) -> str:
     """Return ``-5 V to 5 V`` for people; for a current density per ``area``."""
     scale = 1.0 / area if dimension == "current_density" else 1.0
-    low, high = (
-        None if end is None else format_quantity(end * scale, dimension) for end in (window.min, window.max)
-    )
+    low, high = (None if end is None else format_quantity(end * scale, dimension) for end in (window.min, window.max))
     if low is not None and high is not None:
         return f"{low} to {high}"
     return f"at least {low}" if low is not None else f"at most {high}"

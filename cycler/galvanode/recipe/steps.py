@@ -120,9 +120,7 @@ def _operand(
     return found.si * factor
 
 
-def _fault(
-    value: Quantity, dimension: str, factor: float, context: Context, *, above_zero: bool
-) -> str | None:
+def _fault(value: Quantity, dimension: str, factor: float, context: Context, *, above_zero: bool) -> str | None:
     """Return what is wrong with asking an instrument for this value on this cell; None if nothing."""
     if above_zero and value.exact <= 0:
         return f"; expected {expected_words(dimension)}, above 0"

@@ -120,16 +120,10 @@ Current = Annotated[Value, _reader("current", None, ""), _TEXT]
 CurrentChange = Annotated[Value, _reader("current", _above_zero, "a current above 0, such as '1 µA'"), _TEXT]
 CurrentMagnitude = Annotated[Value, _reader("current", _above_zero, f"a current {_MAGNITUDE}"), _TEXT]
 CurrentBound = Annotated[Value, _reader("current", _above_zero, "a current above 0, such as '5 mA'"), _TEXT]
-CurrentFloor = Annotated[
-    Value, _reader("current", _not_positive, "a current of 0 or below, such as '-5 mA'"), _TEXT
-]
-CurrentCeiling = Annotated[
-    Value, _reader("current", _not_negative, "a current of 0 or above, such as '5 mA'"), _TEXT
-]
+CurrentFloor = Annotated[Value, _reader("current", _not_positive, "a current of 0 or below, such as '-5 mA'"), _TEXT]
+CurrentCeiling = Annotated[Value, _reader("current", _not_negative, "a current of 0 or above, such as '5 mA'"), _TEXT]
 CurrentDensity = Annotated[Value, _reader("current_density", None, ""), _TEXT]
-DensityMagnitude = Annotated[
-    Value, _reader("current_density", _above_zero, f"a current density {_MAGNITUDE}"), _TEXT
-]
+DensityMagnitude = Annotated[Value, _reader("current_density", _above_zero, f"a current density {_MAGNITUDE}"), _TEXT]
 DensityBound = Annotated[
     Value, _reader("current_density", _above_zero, "a current density above 0, such as '5 mA/cm^2'"), _TEXT
 ]

@@ -25,9 +25,7 @@ MAX_SAMPLES = 100_000
 MAX_POINTS = 20_000
 MAX_STEPS = 20_000
 
-Columns = Annotated[
-    list[str] | None, Query(description="Battery Data Format labels, repeated or with commas")
-]
+Columns = Annotated[list[str] | None, Query(description="Battery Data Format labels, repeated or with commas")]
 Seconds = Annotated[float | None, Query(allow_inf_nan=False, description="test time, s")]
 
 

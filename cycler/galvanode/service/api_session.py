@@ -25,9 +25,7 @@ def router(token: str | None) -> APIRouter:
             return response
         if not same_token(token, login.token.strip()):
             await asyncio.sleep(_WRONG_TOKEN_DELAY_S)
-            raise HTTPException(
-                401, "this is not the station's token; it is in the file web-token of its data"
-            )
+            raise HTTPException(401, "this is not the station's token; it is in the file web-token of its data")
         response.set_cookie(
             COOKIE,
             session_cookie(token, time.time()),

@@ -17,9 +17,7 @@ def check(request: CheckRequest) -> Schedule:
     """Return what would be run; without a cell there are no lines. Raises ``InvalidInput`` with its place."""
     recipe = parse_recipe(request.recipe, request.recipe_name)
     if request.cell is None:
-        return Schedule(
-            title=recipe.title, parameters=recipe_parameters(recipe), analyses=list(recipe.analyses)
-        )
+        return Schedule(title=recipe.title, parameters=recipe_parameters(recipe), analyses=list(recipe.analyses))
     cell = parse_cell(request.cell, request.cell_name)
     program = compile_recipe(recipe, cell, request.parameters)
     found = estimate(program)

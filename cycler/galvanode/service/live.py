@@ -90,9 +90,7 @@ def thinned(points: Points, most: int = POINTS_PER_TICK) -> Points:
                 keep.add(start + int(np.nanargmin(values)))
                 keep.add(start + int(np.nanargmax(values)))
     chosen = np.array(sorted(keep), dtype=np.int64)
-    return Points(
-        points.record[chosen], points.time_s[chosen], points.voltage[chosen], points.current[chosen]
-    )
+    return Points(points.record[chosen], points.time_s[chosen], points.voltage[chosen], points.current[chosen])
 
 
 def _numbers(values: Floats) -> list[float | None]:

@@ -135,9 +135,7 @@ class CheckRequest(_Request):
 
     recipe: str = Field(max_length=MAX_TEXT, description="YAML")
     recipe_name: str = Field(default="recipe.yaml", max_length=200, pattern=_NAME)
-    cell: str | None = Field(
-        None, max_length=MAX_TEXT, description="YAML; without it only the recipe is read"
-    )
+    cell: str | None = Field(None, max_length=MAX_TEXT, description="YAML; without it only the recipe is read")
     cell_name: str = Field(default="cell.yaml", max_length=200, pattern=_NAME)
     parameters: dict[str, str] = Field(default={}, max_length=100, description="name to text with unit")
 
@@ -242,9 +240,7 @@ class Samples(_Answer):
     run: str
     columns: dict[str, Column]
     count: int
-    next_after: int | None = Field(
-        default=None, description="pass as `after` to go on; null: no more for now"
-    )
+    next_after: int | None = Field(default=None, description="pass as `after` to go on; null: no more for now")
 
 
 class Overview(_Answer):

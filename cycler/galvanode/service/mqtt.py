@@ -32,6 +32,7 @@ KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
+FAREWELL_S = 2.0
 
 _STATE = ("state", "run", "title", "recipe", "cell", "instrument", "message")
 _TELEMETRY = (
@@ -78,9 +79,7 @@ class MqttSettings:
         except ValueError:
             raise InvalidInput("the broker's port is no port number", source="mqtt") from None
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise InvalidInput(
-                "expected a broker such as 'mqtt://broker:1883' or 'mqtts://...'", source="mqtt"
-            )
+            raise InvalidInput("expected a broker such as 'mqtt://broker:1883' or 'mqtts://...'", source="mqtt")
         tls = parts.scheme == "mqtts"
         station = parse_qs(parts.query).get("station", [""])[0] or environ.get("GALVANODE_STATION", "")
         password = unquote(parts.password) if parts.password else environ.get("GALVANODE_MQTT_PASSWORD")
@@ -133,28 +132,18 @@ class MqttPublisher:
         self._settings = settings
         self._engine = engine
         self._period_s = period_s
-        self._first_backoff_s = first_backoff_s
+        self._first_backoff_s = self._backoff_s = first_backoff_s
 
     async def run(self) -> None:
         """Connect, publish, and after every failure wait and begin again."""
-        backoff_s = self._first_backoff_s
-        loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
             try:
                 await self._session()
-            except (aiomqtt.MqttError, OSError, ssl.SSLError) as error:
-                if loop.time() - began > LONGEST_BACKOFF_S:
-                    backoff_s = self._first_backoff_s  # it had worked for a while
-                _log.warning(
-                    "MQTT broker %s:%d: %s; next try in %.0f s",
-                    self._settings.host,
-                    self._settings.port,
-                    error,
-                    backoff_s,
-                )
-            await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))
-            backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+            except (aiomqtt.MqttError, OSError) as error:  # a TLS error is an OSError
+                where = f"{self._settings.host}:{self._settings.port}"
+                _log.warning("MQTT broker %s: %s; next try in %.1f s", where, error, self._backoff_s)
+            await asyncio.sleep(self._backoff_s * random.uniform(0.8, 1.2))
+            self._backoff_s = min(2 * self._backoff_s, LONGEST_BACKOFF_S)
 
     def _client(self) -> aiomqtt.Client:
         settings = self._settings
@@ -174,21 +163,33 @@ class MqttPublisher:
 
     async def _session(self) -> None:
         """Publish until the broker is gone; say ``offline`` ourselves when we leave in order."""
-        loop = asyncio.get_running_loop()
         async with self._client() as client:
-            status_topic = self._settings.topic("status")
-            await client.publish(status_topic, "online", qos=1, retain=True)
-            _log.info("MQTT: connected to %s:%d", self._settings.host, self._settings.port)
-            said: dict[str, str] = {}
+            # Only whoever waits for messages is told at once that the connection is lost.
+            listening = asyncio.create_task(_listen(client))
+            publishing = asyncio.create_task(self._publish_for_ever(client))
             try:
-                while True:
-                    began = loop.time()
-                    await self._publish(client, await self._engine.status(max_age_s=self._period_s / 2), said)
-                    await asyncio.sleep(max(self._period_s / 4, began + self._period_s - loop.time()))
+                done, _ = await asyncio.wait((listening, publishing), return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             except asyncio.CancelledError:
-                async with asyncio.timeout(2.0):
-                    await client.publish(status_topic, "offline", qos=1, retain=True)
+                async with asyncio.timeout(FAREWELL_S):
+                    await client.publish(self._settings.topic("status"), "offline", qos=1, retain=True)
                 raise
+            finally:
+                listening.cancel()
+                publishing.cancel()
+                await asyncio.gather(listening, publishing, return_exceptions=True)
+
+    async def _publish_for_ever(self, client: aiomqtt.Client) -> None:
+        loop = asyncio.get_running_loop()
+        await client.publish(self._settings.topic("status"), "online", qos=1, retain=True)
+        self._backoff_s = self._first_backoff_s
+        _log.info("MQTT: connected to %s:%d", self._settings.host, self._settings.port)
+        said: dict[str, str] = {}
+        while True:
+            began = loop.time()
+            await self._publish(client, await self._engine.status(max_age_s=self._period_s / 2), said)
+            await asyncio.sleep(max(self._period_s / 4, began + self._period_s - loop.time()))
 
     async def _publish(self, client: aiomqtt.Client, status: Status, said: dict[str, str]) -> None:
         for channel in status.channels:
@@ -199,6 +200,12 @@ class MqttPublisher:
             if status.available and channel.state in _LIVE_STATES:
                 telemetry = _json(channel, _TELEMETRY)
                 await client.publish(self._settings.topic(channel.name, "telemetry"), telemetry, qos=0)
+
+
+async def _listen(client: aiomqtt.Client) -> None:
+    """Wait for messages, of which there are none; raise ``MqttError`` when the connection is lost."""
+    async for _ in client.messages:
+        pass
 
 
 def _json(channel: ChannelState, keys: tuple[str, ...], **more: Any) -> str:

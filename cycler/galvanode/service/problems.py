@@ -101,6 +101,4 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     """A fault of ours: the log has the details, the answer does not."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(
-        500, Problem(error=f"internal error ({type(error).__name__}); see the station's log")
-    )
+    return problem_response(500, Problem(error=f"internal error ({type(error).__name__}); see the station's log"))

@@ -26,15 +26,18 @@ from galvanode.service.models import (
     RunEvent,
 )
 from galvanode.service.problems import Busy, UnknownRun
+from galvanode.store.errors import StoreError
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
-from galvanode.store.schema import CURRENT, RECORD, SAMPLE_SCHEMA, TEST_TIME, VOLTAGE
+from galvanode.store.schema import CURRENT, DATABASE, RECORD, SAMPLE_SCHEMA, TEST_TIME, VOLTAGE
 
 THREADS = 2
 MAX_WAITING = 32
 MAX_EVENTS = 2000
 _AREAS_KEPT = 256
 _ANALYSES_KEPT = 64
+_POINTS_PER_COLUMN = 4
+"""Fewer are no plot."""
 
 T = TypeVar("T")
 
@@ -52,8 +55,10 @@ class Records:
 
     @property
     def store(self) -> Store:
-        """The store, opened when it is first needed: the engine may not have made it yet."""
+        """The store, opened when it is first needed. Raises ``StoreError`` if the engine has not made it yet."""
         if self._store is None:
+            if not (self._directory / DATABASE).is_file():
+                raise StoreError(f"there are no data in {self._directory} yet; the engine makes them when it starts")
             self._store = Store(self._directory)
         return self._store
 
@@ -63,7 +68,7 @@ class Records:
             raise Busy("too many requests for data at once; try again")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _contained, work)
         finally:
             self._waiting -= 1
 
@@ -86,7 +91,7 @@ class Records:
         if run not in self._areas:
             try:
                 record = await self.run(run)
-            except (UnknownRun, Busy):
+            except (UnknownRun, Busy, StoreError):
                 return None
             self._areas[run] = record.area_m2
             while len(self._areas) > _AREAS_KEPT:
@@ -111,6 +116,8 @@ class Records:
 
         def read() -> pa.Table:
             self._run(run)
+            if points < _POINTS_PER_COLUMN * len(names) + 2:
+                raise InvalidInput(f"{points} points are too few for {len(names)} columns", source="points")
             return self.store.overview(run, points, names, start_s=start_s, end_s=end_s)
 
         return await self.do(read)
@@ -184,6 +191,16 @@ class Records:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _contained(work: Callable[[], T]) -> T:
+    """Do the work; a panic of compiled code, which is no ``Exception``, must end the request and nothing else."""
+    try:
+        return work()
+    except Exception:
+        raise
+    except BaseException as panic:
+        raise RuntimeError(f"reading the store failed: {panic}") from panic
+
+
 def run_fields(record: RunRecord) -> dict[str, Any]:
     """Return a run's fields; full speed, which is infinite, becomes ``max``."""
     fields = {name: getattr(record, name) for name in RunDetail.model_fields if hasattr(record, name)}
@@ -218,10 +235,7 @@ def _analysed(store: Store, record: RunRecord) -> Analysis:
     return Analysis(
         run=record.id,
         analyses=names,
-        results={
-            name: AnalysisResult(value=_plain(found.value), unit=found.unit)
-            for name, found in results.items()
-        },
+        results={name: AnalysisResult(value=_plain(found.value), unit=found.unit) for name, found in results.items()},
         plots=[AnalysisPlot.model_validate({"name": name, **plot}) for name, plot in drawn.items()],
     )
 

@@ -257,9 +257,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             headers = list(message.get("headers", []))
             headers += _HEADERS
             if not any(name.lower() == b"cache-control" for name, _ in headers):
-                headers.append(
-                    (b"cache-control", b"no-store" if scope["path"].startswith("/api") else b"no-cache")
-                )
+                headers.append((b"cache-control", b"no-store" if scope["path"].startswith("/api") else b"no-cache"))
             message = {**message, "headers": headers}
         await send(message)
 

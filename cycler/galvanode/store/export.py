@@ -59,9 +59,7 @@ def export_run(store: Store, run: str, format: str, out: Path) -> list[Path]:  #
     """
     known = [name for name in get_args(ExportFormat) if name == format]
     if not known:
-        raise InvalidInput(
-            f"{format!r} is no export format; expected one of {', '.join(get_args(ExportFormat))}"
-        )
+        raise InvalidInput(f"{format!r} is no export format; expected one of {', '.join(get_args(ExportFormat))}")
     record = store.run(run)
     kind: ExportFormat = known[0]
     path = _target(out, ENDINGS[kind], run)

@@ -194,8 +194,7 @@ class Journal:
 
     def _insert_events(self, events: Iterable[Event], number: int | None) -> None:
         self._connection.executemany(
-            "INSERT INTO events (run, unix_time_s, test_time_s, kind, message, details)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO events (run, unix_time_s, test_time_s, kind, message, details) VALUES (?, ?, ?, ?, ?, ?)",
             (
                 (
                     number if e.run is None else run_number(e.run),

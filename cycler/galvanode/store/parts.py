@@ -49,8 +49,7 @@ def select_parts(connection: sqlite3.Connection, number: int) -> list[Part]:
 def select_chunks(connection: sqlite3.Connection, number: int, after: int, last: int) -> list[bytes]:
     """Return the chunks that hold any of the samples ``after`` + 1 to ``last``, oldest first."""
     rows = connection.execute(
-        "SELECT data FROM chunks WHERE run = ? AND last_record > ? AND first_record <= ?"
-        " ORDER BY last_record",
+        "SELECT data FROM chunks WHERE run = ? AND last_record > ? AND first_record <= ? ORDER BY last_record",
         (number, after, last),
     )
     return [row[0] for row in rows]

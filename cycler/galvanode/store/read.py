@@ -86,7 +86,7 @@ class Store:
         after = max(FIRST_RECORD - 1, FIRST_RECORD - 1 if after_record is None else after_record)
         last = _NO_LIMIT if limit is None else after + max(0, limit)
         for _ in range(_ATTEMPTS):
-            view = self._view(run, after, last)
+            view = self._view(run, names, after, last)
             try:
                 tables = [
                     read_rows(
@@ -100,7 +100,7 @@ class Store:
                 ]
             except FileNotFoundError:
                 continue  # a seal has just merged that part into another: look again
-            return _together([*tables, view.tail.select(names)], names)
+            return _together([*tables, view.tail], names)
         raise StoreError(f"{self.directory}: files of {run} are missing, although the database names them")
 
     def steps(self, run: str) -> pa.Table:
@@ -127,9 +127,7 @@ class Store:
                 {"run": number, "after": 0 if after is None else after},
             ).fetchall()
         return [
-            StoredEvent(
-                None if of is None else run_id(of), unix_s, test_s, kind, message, json.loads(details), id_
-            )
+            StoredEvent(None if of is None else run_id(of), unix_s, test_s, kind, message, json.loads(details), id_)
             for of, unix_s, test_s, kind, message, details, id_ in rows
         ]
 
@@ -154,14 +152,12 @@ class Store:
             raise InvalidInput(f"an overview of {points} points shows nothing; expected 2 or more")
         names = [TEST_TIME, *wanted]
         for _ in range(_ATTEMPTS):
-            view = self._view(run, FIRST_RECORD - 1, _NO_LIMIT)
+            view = self._view(run, names, FIRST_RECORD - 1, _NO_LIMIT)
             try:
                 sealed = self._plotted(view.parts, names, points, start_s, end_s)
             except FileNotFoundError:
                 continue
-            return decimate(
-                _between(_together([*sealed, view.tail.select(names)], names), start_s, end_s), points
-            )
+            return decimate(_between(_together([*sealed, view.tail], names), start_s, end_s), points)
         raise StoreError(f"{self.directory}: files of {run} are missing, although the database names them")
 
     def _plotted(
@@ -175,23 +171,24 @@ class Store:
         tiers = [path_of(self.directory, part.tier_file) for part in parts]
         return [read_rows(path, names, *rows_between(path, start_s, end_s)) for path in tiers]
 
-    def _view(self, run: str, after: int, last: int) -> _View:
+    def _view(self, run: str, names: list[str], after: int, last: int) -> _View:
         """Return where samples ``after`` + 1 to ``last`` are, as one transaction sees it."""
         with reading(self.directory) as connection:
             parts = select_parts(connection, run_number(run))
             sealed = parts[-1].last_record if parts else FIRST_RECORD - 1
             chunks = select_chunks(connection, run_number(run), max(after, sealed), last)
-        tail = _together([from_bytes(chunk) for chunk in chunks], SAMPLE_SCHEMA.names)
+        tail = _together([from_bytes(chunk, [*names, RECORD]) for chunk in chunks], [*names, RECORD])
         if tail.num_rows:
             before_tail = tail.column(RECORD)[0].as_py() - 1
             skip = max(0, after - before_tail)
             tail = tail.slice(skip, max(0, last - before_tail - skip))
-        return _View(parts, tail)
+        return _View(parts, tail.select(names))
 
 
 def _together(tables: list[pa.Table], names: Sequence[str]) -> pa.Table:
-    schema = pa.schema([SAMPLE_SCHEMA.field(name) for name in names])
-    return pa.concat_tables([schema.empty_table(), *(t.replace_schema_metadata(None) for t in tables)])
+    names = list(dict.fromkeys(names))
+    empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
+    return pa.concat_tables([empty, *(t.select(names).replace_schema_metadata(None) for t in tables)])
 
 
 def _between(table: pa.Table, start_s: float | None, end_s: float | None) -> pa.Table:

@@ -64,9 +64,7 @@ def seal(directory: Path, run: str) -> None:
         sealed = parts[-1].last_record if parts else FIRST_RECORD - 1
         finished = record.state in FINISHED_STATES
         merged = parts if finished else _small_enough_to_merge(parts, record.samples - sealed)
-        if record.samples > sealed or (
-            finished and [p.file for p in parts] not in ([], [f"{run}.bdf.parquet"])
-        ):
+        if record.samples > sealed or (finished and [p.file for p in parts] not in ([], [f"{run}.bdf.parquet"])):
             _write_part(directory, connection, record, merged, sealed)
         _remove_replaced(directory, connection, record)
 
@@ -102,9 +100,7 @@ def _write_part(
             "INSERT INTO parts VALUES (?, ?, ?, ?, ?)",
             (number, part.first_record, part.last_record, file, tier_file),
         )
-        connection.execute(
-            "DELETE FROM chunks WHERE run = ? AND last_record <= ?", (number, part.last_record)
-        )
+        connection.execute("DELETE FROM chunks WHERE run = ? AND last_record <= ?", (number, part.last_record))
 
 
 def _write_files(
@@ -162,9 +158,7 @@ def _tables_of(
     after = sealed
     while after < record.samples:
         # A few at a time, so that no read transaction lasts: the log cannot shrink meanwhile.
-        chunks = select_chunks(
-            connection, run_number(record.id), after, min(after + ROW_GROUP, record.samples)
-        )
+        chunks = select_chunks(connection, run_number(record.id), after, min(after + ROW_GROUP, record.samples))
         if not chunks:
             raise StoreError(f"{record.id}: sample {after + 1} is missing; nothing was sealed")
         for chunk in map(from_bytes, chunks):

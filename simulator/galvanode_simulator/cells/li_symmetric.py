@@ -67,6 +67,8 @@ class LiSymmetricCell:
         self._temperature = math.nan
         self._silent = False
         self._amps = math.nan
+        self._grown_at = (math.nan, math.nan)
+        self._r_series = 0.0
         self._target_1 = self._target_2 = self._density = self._damage_rate = 0.0
         self._r_bulk = self._r1 = self._r2 = 0.0
         self.set_temperature(_REFERENCE_K)
@@ -89,11 +91,14 @@ class LiSymmetricCell:
         )
         self._r2 = self._interface_factor * p.polarisation_resistance / p.area
         self._amps = math.nan  # its targets are no longer valid
+        self._grown_at = (math.nan, math.nan)
 
     def series_resistance(self) -> float:
         """Bulk and what has grown so far, ohm."""
         if not self._grows:
             return self._r_bulk
+        if self._grown_at == (self.age, self.charge):
+            return self._r_series
         p = self.parameters
         grown = 0.0
         if p.interface_growth > 0:
@@ -103,7 +108,9 @@ class LiSymmetricCell:
         if p.formation_rise > 0:
             x = self.age / p.formation_time
             grown += p.formation_rise * x * math.exp(1.0 - x)
-        return self._r_bulk + self._interface_factor * grown * self._inverse_area
+        self._grown_at = (self.age, self.charge)
+        self._r_series = self._r_bulk + self._interface_factor * grown * self._inverse_area
+        return self._r_series
 
     def _slow_resistance(self, amps: float) -> float:
         """Resistance of the slow element at this current, ohm: asinh(x)/x of its value at small currents."""
@@ -264,7 +271,7 @@ class LiSymmetricCell:
     def voltage(self, amps: float) -> float:
         """V = I R_s + v1 + v2; with a short, the electrolyte carries the rest of the current."""
         if self.short is None:
-            return amps * (self.series_resistance() if self._grows else self._r_bulk) + self.v1 + self.v2
+            return amps * self.series_resistance() + self.v1 + self.v2
         short = self.short_resistance
         through = (amps * short - self.v1 - self.v2) / (self.series_resistance() + short)
         volts = (amps - through) * short
@@ -282,7 +289,7 @@ class LiSymmetricCell:
     def voltage_bound(self, amps: float) -> float:
         """All resistances at their largest, plus what is charged now."""
         magnitude = abs(amps)
-        r_s = self.series_resistance() if self._grows else self._r_bulk
+        r_s = self.series_resistance()
         # Growth within one interval is far below the 10 % allowed for it.
         return 1.1 * magnitude * (r_s + self._r1 + self._r2) + abs(self.v1) + abs(self.v2)
 

@@ -12,6 +12,8 @@ from galvanode_simulator.faults import Fault
 from galvanode_simulator.noise import gaussian, seeded
 
 ZERO_CELSIUS = 273.15
+_SETTLED_K = 1e-6
+"""Closer than this is there: the exponential would never arrive."""
 Mode = Literal["OFF", "STANDBY", "CONSTANT"]
 
 
@@ -54,9 +56,13 @@ class ChamberModel:
         if duration > 0.0 and not self.freeze:
             controlled = self.mode == "CONSTANT"
             target = self.setpoint if controlled else self.ambient
+            if self._air == target:
+                return
             # Without the compressor, the walls take an hour to warm up.
             lag = self.time_constant if controlled else 10.0 * self.time_constant
             self._air = follow(self._air, target, duration, self.ramp, lag)
+            if abs(self._air - target) < _SETTLED_K:
+                self._air = target
 
     def temperature(self) -> float:
         """Air temperature now, K."""

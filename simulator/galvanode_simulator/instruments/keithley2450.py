@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import statistics
 import struct
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import Fault
 from galvanode_simulator.instruments import keithley2450_unit as model
+from galvanode_simulator.instruments.keithley2450_elements import (
+    BINARY_ELEMENTS,
+    ELEMENTS,
+    Element,
+    element_names,
+    when,
+    with_digits,
+)
 from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit, Sense, Source
 from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
 from galvanode_simulator.scpi import ScpiInterface, command, command_for
@@ -20,73 +27,16 @@ FIRMWARE = "1.7.12b"
 _SOURCES = "CURRent VOLTage"
 _SENSES = "CURRent VOLTage RESistance"
 _PROTECTION = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
-_UNITS = ("Volt DC", "Amp DC", "Ohm")
 _LONG = {"CURR": "CURR:DC", "VOLT": "VOLT:DC", "RES": "RES"}
 _SENSE_NAMES = {
     **dict.fromkeys(("CURR", "CURRENT", "CURR:DC", "CURRENT:DC"), "CURR"),
     **dict.fromkeys(("VOLT", "VOLTAGE", "VOLT:DC", "VOLTAGE:DC"), "VOLT"),
     **dict.fromkeys(("RES", "RESISTANCE"), "RES"),
 }
-_FORBIDDEN_IN_BINARY = ScpiError(1133, text="Parameter, invalid element for binary format")
-_NO_BUFFER = ScpiError(1115, text="Parameter error, buffer does not exist")
-
-Element = Callable[[ReadingBuffer, Record], str]
 
 
 def _number(value: float) -> str:
     return f"{value:.6E}"
-
-
-def _when(time: float) -> datetime:
-    clock = process_clock()
-    return datetime.fromtimestamp(clock.unix() + (time - clock.now()), UTC)
-
-
-def _seconds(time: float) -> tuple[int, float]:
-    clock = process_clock()
-    whole, fraction = divmod(clock.unix() + (time - clock.now()), 1.0)
-    return int(whole), fraction
-
-
-def _relative(buffer: ReadingBuffer, record: Record) -> str:
-    first = buffer.first_time
-    return f"{record.time - first:.6f}" if first is not None else "0.000000"
-
-
-_ELEMENTS: dict[str, Element] = {
-    "READ": lambda _, record: f"{record.value:.6E}",
-    "SOUR": lambda _, record: f"{record.source:.6E}",
-    "REL": _relative,
-    "STAT": lambda _, record: "0",
-    "SOURSTAT": lambda _, record: str(record.flags & 0xFF),
-    "SEC": lambda _, record: str(_seconds(record.time)[0]),
-    "FRAC": lambda _, record: f"{_seconds(record.time)[1]:.9f}",
-    "TST": lambda _, record: _when(record.time).strftime("%m/%d/%Y %H:%M:%S.%f"),
-    "DATE": lambda _, record: _when(record.time).strftime("%m/%d/%Y"),
-    "TIME": lambda _, record: _when(record.time).strftime("%H:%M:%S.%f"),
-    "UNIT": lambda _, record: _UNITS[record.flags >> 8 & 15],
-    "SOURUNIT": lambda _, record: _UNITS[record.flags >> 12 & 15],
-    "FORM": lambda _, record: f"{record.value:+.6E} {_UNITS[record.flags >> 8 & 15]}",
-    "SOURFORM": lambda _, record: f"{record.source:+.6E} {_UNITS[record.flags >> 12 & 15]}",
-}
-_ELEMENT_NAMES = {
-    **{name: name for name in _ELEMENTS},
-    "READING": "READ",
-    "SOURCE": "SOUR",
-    "RELATIVE": "REL",
-    "STATUS": "STAT",
-    "SOURSTATUS": "SOURSTAT",
-    "SECONDS": "SEC",
-    "FRACTIONAL": "FRAC",
-    "TSTAMP": "TST",
-    "SOURFORMATTED": "SOURFORM",
-    "FORMATTED": "FORM",
-}
-_BINARY: dict[str, Callable[[ReadingBuffer, Record], float]] = {
-    "READ": lambda _, record: record.value,
-    "SOUR": lambda _, record: record.source,
-    "REL": lambda buffer, record: record.time - (buffer.first_time or 0.0),
-}
 
 
 class Keithley2450Interface(ScpiInterface):
@@ -107,7 +57,7 @@ class Keithley2450Interface(ScpiInterface):
 
     def stamp(self) -> str:
         """Event logs of the 2450 carry the event's type and time."""
-        return ";1;" + _when(process_clock().now()).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
+        return ";1;" + when(process_clock().now()).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
 
     def advance(self) -> None:
         """Let the cell live until now."""
@@ -151,7 +101,8 @@ class Keithley2450Interface(ScpiInterface):
     @command("*RST")
     def _reset(self) -> None:
         self.unit.reset()
-        self._format = "ASC"
+        self._format, self._precision, self._swapped = "ASC", 0, True
+        self._elements.clear()
 
     @command("*LANG?")
     def _language(self) -> str:
@@ -165,10 +116,6 @@ class Keithley2450Interface(ScpiInterface):
     @command("*TRG")
     def _trigger(self) -> None:
         """Nothing waits for it: the loops that can be loaded start at once."""
-
-    @command("*OPC?")
-    def _opc_query(self) -> str:
-        return "1"
 
     @command(":SYSTem:EVENtlog:NEXT?")
     def _next_event(self) -> str:
@@ -288,9 +235,8 @@ class Keithley2450Interface(ScpiInterface):
         return self._asked(self.unit.sources[function].range, which, ranges[0], ranges[-1], ranges[0])
 
     @command_for(_SOURCES, ":SOURce#1:{}:RANGe:AUTO <bool>")
-    def _set_source_auto(self, function: str, on: bool) -> None:
-        self._source(function).range_auto = on
-        self.unit.settings_changed()
+    def _set_source_auto(self, function: Any, on: bool) -> None:
+        self.unit.auto_source_range(function, on)
 
     @command_for(_SOURCES, ":SOURce#1:{}:RANGe:AUTO?")
     def _source_auto(self, function: str) -> str:
@@ -329,6 +275,7 @@ class Keithley2450Interface(ScpiInterface):
     @command_for(_SOURCES, ":SOURce#1:{}:READ:BACK <bool>")
     def _set_read_back(self, function: str, on: bool) -> None:
         self._source(function).read_back = on
+        self.unit.settings_changed()
 
     @command_for(_SOURCES, ":SOURce#1:{}:READ:BACK?")
     def _read_back(self, function: str) -> str:
@@ -399,6 +346,7 @@ class Keithley2450Interface(ScpiInterface):
         asked = self._value(value, 0.0, model.OVER_RANGE * ranges[-1], ranges[0])
         sense = self._sense(function)
         sense.range, sense.range_auto = model.covering(function, asked), False
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RANGe[:UPPer]? [<MINimum|MAXimum|DEFault>]")
     def _sense_range(self, function: str, which: str | None = None) -> str:
@@ -408,6 +356,7 @@ class Keithley2450Interface(ScpiInterface):
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RANGe:AUTO <bool>")
     def _set_sense_auto(self, function: str, on: bool) -> None:
         self._sense(function).range_auto = on
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RANGe:AUTO?")
     def _sense_auto(self, function: str) -> str:
@@ -418,6 +367,7 @@ class Keithley2450Interface(ScpiInterface):
         ranges = model.RANGES[function]
         asked = self._value(value, 0.0, ranges[-1], ranges[0])
         self._sense(function).range_lower_limit = model.covering(function, asked)
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RANGe:AUTO:LLIMit?")
     def _lower_limit(self, function: str) -> str:
@@ -426,6 +376,7 @@ class Keithley2450Interface(ScpiInterface):
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RSENse <bool>")
     def _set_four_wire(self, function: str, on: bool) -> None:
         self._sense(function).four_wire = on
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:RSENse?")
     def _four_wire(self, function: str) -> str:
@@ -522,14 +473,15 @@ class Keithley2450Interface(ScpiInterface):
             return self._block(buffer, iter((record,)), elements)
         writers = self._elements.get(elements)
         if writers is None:
-            writers = self._elements[elements] = tuple(_ELEMENTS[name] for name in _element_names(elements))
+            known = ELEMENTS if self._precision == 0 else with_digits(self._precision)
+            writers = self._elements[elements] = tuple(known[name] for name in element_names(elements))
         return ",".join([writer(buffer, record) for writer in writers])
 
     def _block(self, buffer: ReadingBuffer, records: Iterator[Record], elements: tuple[str, ...]) -> str:
-        names = _element_names(elements)
-        if any(name not in _BINARY for name in names):
-            raise _FORBIDDEN_IN_BINARY
-        numbers = [_BINARY[name](buffer, record) for record in records for name in names]
+        names = element_names(elements)
+        if any(name not in BINARY_ELEMENTS for name in names):
+            raise ScpiError(1133, text="Parameter, invalid element for binary format")
+        numbers = [BINARY_ELEMENTS[name](buffer, record) for record in records for name in names]
         kind = ("<" if self._swapped else ">") + str(len(numbers)) + ("d" if self._format == "REAL" else "f")
         # Bytes travel as latin-1 text through the interface; the length is not sent (488.2 #0 form).
         return "#0" + struct.pack(kind, *numbers).decode("latin-1")
@@ -537,7 +489,7 @@ class Keithley2450Interface(ScpiInterface):
     def _buffer(self, name: str) -> ReadingBuffer:
         buffer = self.unit.buffers.get(name)
         if buffer is None:
-            raise _NO_BUFFER
+            raise ScpiError(1115, text="Parameter error, buffer does not exist")
         return buffer
 
     # Format
@@ -553,6 +505,7 @@ class Keithley2450Interface(ScpiInterface):
     @command(":FORMat:ASCii:PRECision <numeric>")
     def _set_precision(self, digits: float | str) -> None:
         self._precision = round(self._value(digits, 0, 16, 0))
+        self._elements.clear()
 
     @command(":FORMat:ASCii:PRECision?")
     def _precision_query(self) -> str:
@@ -690,16 +643,6 @@ class Keithley2450Interface(ScpiInterface):
 
 
 _LIMITS = {"CURR": (0.02, 210.0, 21.0), "VOLT": (1e-9, 1.05, 1.05e-4)}
-
-
-def _element_names(elements: tuple[str, ...]) -> list[str]:
-    if len(elements) > 14:
-        raise ScpiError(-223)
-    names = [_ELEMENT_NAMES.get(element) for element in elements] or ["READ"]
-    known = [name for name in names if name is not None]
-    if len(known) != len(names):
-        raise ScpiError(-224)
-    return known
 
 
 def _points(number: float) -> int:

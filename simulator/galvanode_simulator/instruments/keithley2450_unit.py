@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
+from galvanode_simulator.instruments.converter import OVER_RANGE, OVERFLOW, Converter
 from galvanode_simulator.instruments.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
@@ -31,9 +32,6 @@ VOLTAGE_RANGES = (0.02, 0.2, 2.0, 20.0, 200.0)
 CURRENT_RANGES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 RESISTANCE_RANGES = (2e1, 2e2, 2e3, 2e4, 2e5, 2e6, 2e7, 2e8)
 RANGES = {"CURR": CURRENT_RANGES, "VOLT": VOLTAGE_RANGES, "RES": RESISTANCE_RANGES}
-OVER_RANGE = 1.05
-"""Each range works up to 105 % of its name."""
-OVERFLOW = 9.9e37
 POWER_LINE_HZ = 50.0
 DEFAULT_BUFFER = 100_000
 MOST_READINGS = 6_875_000
@@ -46,11 +44,11 @@ _LEVELS = {
     "VOLT": tuple(OVER_RANGE * full for full in VOLTAGE_RANGES),
     "RES": tuple(OVER_RANGE * full for full in RESISTANCE_RANGES),
 }
-_RESOLUTION = {"CURR": 1e-6, "VOLT": 5e-7, "RES": 5e-7}
-"""Of full scale: 10 nV on 20 mV, 10 fA on 10 nA (data sheet, 6 1/2 digits)."""
-_NOISE_OF_RANGE = {"CURR": 1e-6, "VOLT": 3e-7, "RES": 1e-6}
-_NOISE_FLOOR = {"CURR": 5e-14, "VOLT": 4e-7, "RES": 1e-6}
-"""rms at 1 power line cycle."""
+_CONVERSION = {"CURR": (1e-6, 1e-6, 5e-14), "VOLT": (5e-7, 3e-7, 4e-7), "RES": (5e-7, 1e-6, 1e-6)}
+"""Resolution and noise as parts of full scale, noise floor (rms at 1 power line cycle).
+
+Resolution is 10 nV on 20 mV and 10 fA on 10 nA (data sheet, 6 1/2 digits).
+"""
 _GAIN_ERROR = 3e-5
 """Scatter of calibration, far inside the 0.02 % of the data sheet."""
 _UNIT_CODES = {"VOLT": 0, "CURR": 1, "RES": 2}
@@ -121,7 +119,10 @@ class Keithley2450Unit:
         cell.on_event = self._event
         self._gauss = gaussian(seeded(seed, "noise"))
         calibration = gaussian(seeded(seed, "calibration"))
-        self._gain = {name: 1.0 + _GAIN_ERROR * calibration() for name in RANGES}
+        self._converters = {
+            name: Converter(ranges, *_CONVERSION[name], 1.0 + _GAIN_ERROR * calibration(), self._gauss)
+            for name, ranges in RANGES.items()
+        }
         # Faults that the model itself has to play.
         self.stuck_output = False
         self.frozen_reading: tuple[float, float] | None = None
@@ -153,9 +154,7 @@ class Keithley2450Unit:
         self.terminals = "FRON"
         self.trigger_loop: tuple[str, tuple[Any, ...]] | None = None
         self.run: TriggerRun | None = None
-        self.buffers = {
-            name: ReadingBuffer(name, DEFAULT_BUFFER, "CONT") for name in ("defbuffer1", "defbuffer2")
-        }
+        self.buffers = {name: ReadingBuffer(name, DEFAULT_BUFFER, "CONT") for name in ("defbuffer1", "defbuffer2")}
         self._settled()
 
     # Time
@@ -206,11 +205,34 @@ class Keithley2450Unit:
             else:
                 limit = tenth
             self._drive = ("VOLT", 0.0, limit)
-        sense = self.senses[self.sense_function]
-        self._sigma_scale = 1.0 / math.sqrt(
-            sense.nplc * (sense.filter_count if sense.filter_on and self.sense_function != "RES" else 1)
-        )
+        self._plan_reading(source)
+
+    def _plan_reading(self, source: Source) -> None:
+        """Work out once what every reading needs, until a setting changes."""
+        function = self.sense_function
+        sense = self.senses[function]
+        four_wire = sense.four_wire and self.output  # with the output off always two-wire (6-58)
+        self._relay_open = not self.output and source.off_state == "HIMP"
+        self._lead = 0.0 if four_wire else self.lead_resistance
+        self._measure = self._converters[function].digitise
+        self._read_back = self._converters[self.source_function].digitise if source.read_back else None
+        self._source_level = source.level
+        self._sense = sense
+        # Where source and measure function are the same, the source's range is the measure range.
+        ranges = RANGES[function]
+        fixed = not (sense.range_auto or function == self.source_function)
+        self._fixed_range = ranges.index(sense.range) if fixed else None
+        self._lowest_range = ranges.index(sense.range_lower_limit)
+        averaged = sense.filter_count if sense.filter_on else 1
+        self._averaging = 1.0 / math.sqrt(sense.nplc * averaged)
         self._aperture = sense.nplc / POWER_LINE_HZ
+        self._flags = (
+            (OUTPUT_ON if self.output else 0)
+            | (FOUR_WIRE if four_wire else 0)
+            | (READ_BACK if source.read_back else 0)
+            | _UNIT_CODES[function] << 8
+            | _UNIT_CODES[self.source_function] << 12
+        )
 
     def _present_range(self, function: SourceFunction) -> float:
         """Full scale of a range as it stands: the source's own, or the one that its limit needs."""
@@ -259,6 +281,14 @@ class Keithley2450Unit:
         self._settled()
         self._event("level", {"function": function, "level": level, "on": self.output})
 
+    def auto_source_range(self, function: SourceFunction, on: bool) -> None:
+        """Let the source choose its range by its level, or keep the present one."""
+        source = self.sources[function]
+        source.range_auto = on
+        if on:
+            source.range = cover(function, abs(source.level))
+        self._settled()
+
     def set_source_range(self, function: SourceFunction, value: float) -> None:
         """Choose the range that covers a value, and keep it."""
         full = covering(function, value)
@@ -289,7 +319,7 @@ class Keithley2450Unit:
         self._settled()
 
     def settings_changed(self) -> None:
-        """Call after a change of the sense settings."""
+        """Call after a change of any setting that has no method of its own."""
         self._settled()
 
     def terminals_now(self) -> tuple[float, float, bool]:
@@ -320,70 +350,38 @@ class Keithley2450Unit:
 
     def _reading(self, at: float) -> Record:
         volts, amps, limited = self.terminals_now()
-        output = self.output
-        if not output and self.sources[self.source_function].off_state == "HIMP":
-            volts = amps = 0.0  # the relay is open: the instrument measures itself
-        function = self.sense_function
-        sense = self.senses[function]
-        four_wire = sense.four_wire and output  # with the output off always two-wire (6-58)
-        source_function = self.source_function
-        source = self.sources[source_function]
-        seen_volts = volts if four_wire else volts + amps * self.lead_resistance
-        if function == "VOLT":
-            true = seen_volts
-        elif function == "CURR":
-            true = amps
+        if self._relay_open:
+            volts = amps = 0.0  # the instrument measures itself
+        seen = volts + amps * self._lead
+        noise = self.cell.voltage_noise
+        fixed, lowest, averaging = self._fixed_range, self._lowest_range, self._averaging
+        if self.sense_function == "VOLT":
+            value = self._measure(seen, fixed, lowest, averaging, noise)
+        elif self.sense_function == "CURR":
+            value = self._measure(amps, fixed, lowest, averaging)
         else:
-            true = seen_volts / amps if amps != 0.0 else OVERFLOW
-        value = self._digitise(true, function, sense)
-        if source.read_back:
-            source_value = self._digitise(
-                amps if source_function == "CURR" else seen_volts, source_function, None
-            )
+            value = self._measure(seen / amps if amps != 0.0 else OVERFLOW, fixed, lowest, averaging)
+        if self._read_back is None:
+            source = self._source_level
+        elif self.source_function == "CURR":
+            source = self._read_back(amps, None, 0, averaging)
         else:
-            source_value = source.level
+            source = self._read_back(seen, None, 0, averaging, noise)
+        if self._sense.relative_on:
+            value -= self._sense.relative
         if self.freeze_readings:
             if self.frozen_reading is None:
-                self.frozen_reading = (value, source_value)
-            value, source_value = self.frozen_reading
-        status = (OUTPUT_ON if output else 0) | (FOUR_WIRE if four_wire else 0)
-        if source.read_back:
-            status |= READ_BACK
+                self.frozen_reading = (value, source)
+            value, source = self.frozen_reading
+        flags = self._flags
         if limited:
-            status |= IN_LIMIT
+            flags |= IN_LIMIT
             if self.over_voltage is not None and self.over_voltage_acts():
-                status |= OVER_VOLTAGE
+                flags |= OVER_VOLTAGE
         if not self.freeze_time:
             # A reading takes its aperture even where simulated time stands still.
-            at = max(at, self._stamped + self._aperture)
-            self._stamped = at
-        flags = status | _UNIT_CODES[function] << 8 | _UNIT_CODES[source_function] << 12
-        return Record(self._stamped if self.freeze_time else at, value, source_value, flags)
-
-    def _digitise(self, true: float, function: SenseFunction, sense: Sense | None) -> float:
-        """Return what the converter makes of a value: gain, noise, resolution; 9.9E37 beyond the range."""
-        levels = _LEVELS[function]
-        magnitude = abs(true)
-        if sense is None or sense.range_auto or function == self.source_function:
-            index = bisect_left(levels, magnitude)
-            if index == len(levels):
-                return OVERFLOW
-            full = RANGES[function][index]
-            if sense is not None and sense.range_lower_limit > full:
-                full = sense.range_lower_limit
-        else:
-            full = sense.range
-            if magnitude > OVER_RANGE * full:
-                return math.copysign(OVERFLOW, true)
-        sigma = _NOISE_OF_RANGE[function] * full + _NOISE_FLOOR[function]
-        if function == "VOLT":
-            sigma += self.cell.voltage_noise
-        step = _RESOLUTION[function] * full
-        value = true * self._gain[function] + sigma * self._sigma_scale * self._gauss()
-        value = round(value / step) * step
-        if sense is not None and sense.relative_on:
-            value -= sense.relative
-        return value
+            self._stamped = max(at, self._stamped + self._aperture)
+        return Record(self._stamped, value, source, flags)
 
     # Trigger model
 
@@ -411,17 +409,6 @@ class Keithley2450Unit:
     def abort(self) -> None:
         """``:ABOR``: stop the trigger model."""
         self.run = None
-
-    @property
-    def loop_seconds_left(self) -> float:
-        """Simulated time until the trigger model is idle, s."""
-        run = self.run
-        if run is None:
-            return 0.0
-        last = (
-            run.end_time if math.isinf(run.remaining) else run.next_time + (run.remaining - 1) * run.interval
-        )
-        return max(0.0, last - self._now)
 
     # Events
 

@@ -58,9 +58,7 @@ class TcpServer:
     async def start(self) -> None:
         """Listen. Raises ``OSError`` if the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Connection(self._wire, self._connections), HOST, self._wanted
-        )
+        self._server = await loop.create_server(lambda: _Connection(self._wire, self._connections), HOST, self._wanted)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -61,13 +61,9 @@ class Bench:
         count = len({s["step_count"] for s in self.steps}) + (1 if attempt == 1 else 0)
         started = self.time
         while True:
-            volts = current * self.resistance(self.time, elapsed, current) + self.random.gauss(
-                0, self.noise_v
-            )
+            volts = current * self.resistance(self.time, elapsed, current) + self.random.gauss(0, self.noise_v)
             cycle = (count + 1) // 2
-            self.rows.append(
-                (self.time, volts, current, cycle, count, elapsed, self.charged, self.discharged)
-            )
+            self.rows.append((self.time, volts, current, cycle, count, elapsed, self.charged, self.discharged))
             if elapsed >= duration:
                 break
             dt = min(self.poll_s, duration - elapsed)
@@ -116,9 +112,7 @@ def ladder(
             bench.step(-amps(density), time)
             continue
         falls_at = onset * time
-        bench.resistance = lambda t, elapsed, i, at=falls_at: (
-            sound(t, elapsed, i) * (shorted if elapsed >= at else 1)
-        )
+        bench.resistance = lambda t, elapsed, i, at=falls_at: sound(t, elapsed, i) * (shorted if elapsed >= at else 1)
         kind = "hard" if shorted < 0.1 else "soft"
         if told:
             bench.step(amps(density), falls_at + 3 * bench.poll_s, f"short_circuit: {kind}: V/I fell")

@@ -14,9 +14,7 @@ from galvanode.analysis.detectors import DETECTORS, ShortCircuit
 R = 130.0
 
 
-def watch(
-    resistance, currents, *, half_cycle_s=1800.0, poll_s=5.0, noise_v=1e-4, options=None, rest_s=0.0, seed=1
-):
+def watch(resistance, currents, *, half_cycle_s=1800.0, poll_s=5.0, noise_v=1e-4, options=None, rest_s=0.0, seed=1):
     """Feed half-cycles; return (half-cycle, time in it, reason) of the first alarm, or None.
 
     ``resistance(half_cycle, elapsed, current)`` in ohm.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from galvanode.engine.control import ControlClient, ControlServer, EngineUnavailable, Refused
 from galvanode.errors import InvalidInput
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from galvanode.clock import JumpingClock
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
@@ -116,9 +117,7 @@ def after(seconds: float) -> Condition:
 
 
 def when(quantity: Any, comparison: Any, value: float) -> Condition:
-    return Condition(
-        quantity=quantity, comparison=comparison, value=value, text=f"{quantity} {comparison} {value}"
-    )
+    return Condition(quantity=quantity, comparison=comparison, value=value, text=f"{quantity} {comparison} {value}")
 
 
 def program(*instructions: Any) -> Program:
@@ -230,7 +229,7 @@ async def test_one_lost_reply_is_survived_and_recorded():
     commit = run.take_commit()
     assert run.state == "completed"
     assert commit is not None
-    assert [event.kind for event in commit.events][0] == "link"
+    assert next(event.kind for event in commit.events) == "link"
 
 
 async def test_a_dead_link_ends_as_communication_lost_after_three_attempts():
@@ -273,9 +272,7 @@ async def test_a_loop_limited_in_time_ends_with_a_whole_turn():
 
 
 async def test_a_short_circuit_leaves_the_loop_and_says_so():
-    loop = Loop(
-        loop_id="l", turns=5, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=2, line=1
-    )
+    loop = Loop(loop_id="l", turns=5, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=2, line=1)
     run, cycler = make(program(loop, step(until=(after(600.0),)), EndLoop(start=0), step("rest", step_id=2)))
     cycler.voltage = lambda: 0.1 if cycler.clock.now() < 900 else 0.0001
     run.start()
@@ -307,9 +304,7 @@ async def test_pausing_makes_the_channel_safe_and_going_on_takes_up_the_same_ste
 
 async def test_a_run_taken_up_from_its_stored_position_goes_on_where_it_was():
     loop = Loop(loop_id="l", turns=4, ladder={"i": (1.0, 2.0, 3.0, 4.0)}, counts_cycles=True, end=2, line=1)
-    whole = program(
-        loop, step(setpoint=Variable(name="i", factor=0.001), until=(after(600.0),)), EndLoop(start=0)
-    )
+    whole = program(loop, step(setpoint=Variable(name="i", factor=0.001), until=(after(600.0),)), EndLoop(start=0))
     clock = JumpingClock()
     first, interrupted = make(whole, clock)
     interrupted.at(900.0, first.interrupt)

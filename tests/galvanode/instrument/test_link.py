@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+
 from galvanode.instrument.link import LinkError, LinkSettings, LinkTimeout, ThreadedLink, open_link
 
 SETTINGS = LinkSettings(timeout_s=0.3)

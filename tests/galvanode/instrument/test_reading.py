@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 import pytest
-from galvanode.instrument.reading import BadReading, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
+from galvanode.instrument.reading import BadReading, measured
+
 
 @pytest.mark.parametrize(
-    "text", ["nan", "NAN", "9.91E37", "+9.9E37", "-9.9e37", "inf", "-Infinity", "", "1,2", "0x10", "1e400", "--1"]
+    "text",
+    ["nan", "NAN", "9.91E37", "+9.9E37", "-9.9e37", "inf", "-Infinity", "", "1,2", "0x10", "1e400", "--1"],
 )
 def test_what_is_no_measurement_is_refused(text: str):
     with pytest.raises(BadReading):

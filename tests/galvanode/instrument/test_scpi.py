@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from galvanode.instrument.roles import InstrumentError, OutOfRange
-from galvanode.instrument.scpi import ScpiInstrument, Setting, on_off
 from hypothesis import given
 from hypothesis import strategies as st
+
+from galvanode.instrument.roles import InstrumentError, OutOfRange
+from galvanode.instrument.scpi import ScpiInstrument, Setting, on_off
 
 
 class Wire:

@@ -213,9 +213,7 @@ def test_a_current_limit_of_zero_on_one_side_is_kept():
     program = method("  - rest: {for: 1 s}\n", "safety: {current: {min: -1 mA, max: 0 A}}\n")
     assert program.safety.current == Window(min=-1e-3, max=0.0)
     with pytest.raises(InvalidInput, match=r"r\.yaml:4:33: .*outside the recipe's 'safety'"):
-        method(
-            "  - constant_current: {current: 1 mA, for: 1 s}\n", "safety: {current: {min: -1 mA, max: 0 A}}\n"
-        )
+        method("  - constant_current: {current: 1 mA, for: 1 s}\n", "safety: {current: {min: -1 mA, max: 0 A}}\n")
 
 
 @pytest.mark.parametrize(
@@ -237,9 +235,7 @@ def test_a_step_is_polled_for_its_limits_and_for_its_records(head, inner, poll_s
 
 
 def test_what_a_step_does_not_say_about_records_it_takes_from_the_recipe():
-    step = only_step(
-        "rest: {for: 1 h, record: {every: 1 s}}", "record: {every: 1 min, voltage_change: 1 mV}\n"
-    )
+    step = only_step("rest: {for: 1 h, record: {every: 1 s}}", "record: {every: 1 min, voltage_change: 1 mV}\n")
     assert step.record == Record(every_s=1.0, voltage_change=1e-3)
 
 

@@ -366,9 +366,7 @@ def test_a_malformed_recipe_gives_one_line_with_its_place(old, new, line, column
     assert len(str(error)) < 300
 
 
-@pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "- a\n", "a\n", "{}\n", "5\n", "title: x\n", "method: []\n"]
-)
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "a\n", "{}\n", "5\n", "title: x\n", "method: []\n"])
 def test_what_is_no_recipe_at_all_has_a_place_too(text):
     with pytest.raises(InvalidInput) as caught:
         compiled(text)

@@ -53,18 +53,14 @@ def loop(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     blocks = st.lists(inner, min_size=1, max_size=3).map(", ".join)
     return st.one_of(
         st.builds("{{times: {}, repeat: [{}]}}".format, st.integers(1, 20), blocks),
-        st.builds(
-            "{{for: {} s, stop_when: short_circuit, repeat: [{}]}}".format, st.integers(1, 9999), blocks
-        ),
+        st.builds("{{for: {} s, stop_when: short_circuit, repeat: [{}]}}".format, st.integers(1, 9999), blocks),
     )
 
 
 items = st.recursive(steps, loop, max_leaves=6)
 recipes = st.builds(
     "title: x\n{}method: [{}]\n".format,
-    st.one_of(
-        st.just(""), st.builds("safety: {{voltage: {{min: {}, max: {}}}}}\n".format, voltages, voltages)
-    ),
+    st.one_of(st.just(""), st.builds("safety: {{voltage: {{min: {}, max: {}}}}}\n".format, voltages, voltages)),
     st.lists(items, min_size=1, max_size=4).map(", ".join),
 )
 
@@ -141,9 +137,7 @@ def test_a_ladder_has_the_values_that_paper_and_pencil_give(start, by, more, uni
 
 @given(st.sampled_from(["min", "max"]), st.integers(-3, 3))
 def test_a_limit_at_zero_is_a_limit(end, number):
-    program = compiled(
-        f"title: x\nsafety: {{voltage: {{{end}: {number} V}}}}\nmethod: [rest: {{for: 1 s}}]\n"
-    )
+    program = compiled(f"title: x\nsafety: {{voltage: {{{end}: {number} V}}}}\nmethod: [rest: {{for: 1 s}}]\n")
     assert program is not None
     assert getattr(program.safety.voltage, end) == float(number)
 

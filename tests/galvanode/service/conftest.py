@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from galvanode.engine.control import EngineUnavailable, Refused
@@ -89,7 +90,10 @@ class FakeEngine:
         if method == "stop_all":
             return {"stopped": [channel["run"] for channel in self.channels if channel["run"]]}
         assert params is not None
-        return {"run": params["run"], "state": {"pause": "paused", "resume": "running", "stop": "stopped"}[method]}
+        return {
+            "run": params["run"],
+            "state": {"pause": "paused", "resume": "running", "stop": "stopped"}[method],
+        }
 
     async def close(self) -> None:
         pass
@@ -251,7 +255,7 @@ def data_dir(tmp_path: Path) -> Path:
     """A data directory with a completed run (r0001, sealed) and one under way (r0002)."""
     with Journal(tmp_path) as journal:
         first = journal.create_run(new_run(), [Event(None, STARTED_UNIX, None, "submit", "ccd on ch1")])
-        commit(journal, first, Ramp(1, 1.0, 8.0), 36_000, "completed", "short_circuit: hard: |V/I| fell by 96 %")
+        commit(journal, first, Ramp(1, 1.0, 8.0), 29_460, "completed", "short_circuit: hard: |V/I| fell by 96 %")
         journal.seal(first)
         second = journal.create_run(new_run("ch2", "Second"), [])
         commit(journal, second, Ramp(2, 1.0, 8.0), 7_200)
@@ -262,11 +266,15 @@ def data_dir(tmp_path: Path) -> Path:
 def engine() -> FakeEngine:
     """An engine with an idle and a running channel."""
     fake = FakeEngine()
-    running = {"state": "running", "run": "r0002", "title": "Second", "voltage_V": 0.0123, "current_A": 7.85e-5}
+    running = {
+        "state": "running",
+        "run": "r0002",
+        "title": "Second",
+        "voltage_V": 0.0123,
+        "current_A": 7.85e-5,
+    }
     fake.channels = [channel("ch1"), channel("ch2", **running)]
-    fake.chambers = [
-        {"name": "chamber", "temperature_degC": 25.1, "setpoint_degC": 25.0, "alarm": None, "ok": True}
-    ]
+    fake.chambers = [{"name": "chamber", "temperature_degC": 25.1, "setpoint_degC": 25.0, "alarm": None, "ok": True}]
     return fake
 
 
@@ -305,3 +313,22 @@ async def web(app: FastAPI, connect: Connect) -> AsyncIterator[httpx.AsyncClient
     """A client of the application, which is started and ended around it."""
     async with app.router.lifespan_context(app), connect(app) as client:
         yield client
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[FastAPI], Any]]:
+    """Serve applications on free loopback ports."""
+    started: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+
+    async def start(app: FastAPI) -> int:
+        config = uvicorn.Config(app, port=0, log_config=None, ws="websockets-sansio", ws_per_message_deflate=False)
+        server = uvicorn.Server(config)
+        started.append((server, asyncio.create_task(server.serve())))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        return server.servers[0].sockets[0].getsockname()[1]
+
+    yield start
+    for server, task in started:
+        server.should_exit = True
+        await task

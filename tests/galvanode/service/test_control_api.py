@@ -14,7 +14,14 @@ from galvanode.engine.control import Refused
 
 
 def submission(recipe: str, cell: str, **more: object) -> dict[str, object]:
-    return {"channel": "ch1", "recipe": recipe, "recipe_name": "ccd.yaml", "cell": cell, "cell_name": "c.yaml", **more}
+    return {
+        "channel": "ch1",
+        "recipe": recipe,
+        "recipe_name": "ccd.yaml",
+        "cell": cell,
+        "cell_name": "c.yaml",
+        **more,
+    }
 
 
 @pytest.fixture
@@ -80,7 +87,12 @@ async def test_check_expands_the_recipe(web: httpx.AsyncClient, texts: tuple[str
     answer = await web.post("/api/check", json={"recipe": texts[0], "cell": texts[1]})
     assert answer.status_code == 200
     schedule = answer.json()
-    assert [line["what"] for line in schedule["lines"]] == ["rest", "ladder of $current_density", "plate", "strip"]
+    assert [line["what"] for line in schedule["lines"]] == [
+        "rest",
+        "ladder of $current_density",
+        "plate",
+        "strip",
+    ]
     assert schedule["longest_s"] == 600 + 20 * 2 * 1800
     assert "voltage above 5 V" in schedule["limits"]
 
@@ -141,13 +153,16 @@ async def test_a_refusal_of_the_engine_is_a_409_in_its_words(web: httpx.AsyncCli
     assert answer.json()["error"] == "run r0002 is running; only a paused one can be resumed"
 
 
-async def test_a_refusal_with_a_place_is_invalid_input(
-    web: httpx.AsyncClient, engine, texts: tuple[str, str]
-) -> None:
+async def test_a_refusal_with_a_place_is_invalid_input(web: httpx.AsyncClient, engine, texts: tuple[str, str]) -> None:
     engine.refusal = Refused("the channel cannot do 4 A", "ccd.yaml", 9, 5)
     answer = await web.post("/api/runs", json=submission(*texts))
     assert answer.status_code == 422
-    assert answer.json() == {"error": "the channel cannot do 4 A", "source": "ccd.yaml", "line": 9, "column": 5}
+    assert answer.json() == {
+        "error": "the channel cannot do 4 A",
+        "source": "ccd.yaml",
+        "line": 9,
+        "column": 5,
+    }
 
 
 async def test_commands_while_the_engine_is_away_are_a_503(web: httpx.AsyncClient, engine) -> None:

@@ -35,9 +35,7 @@ async def test_a_run_has_the_texts_it_was_started_from(web: httpx.AsyncClient) -
     assert run["area_m2"] == pytest.approx(0.785e-4)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/samples", "/overview", "/steps", "/events", "/analysis", "/export"]
-)
+@pytest.mark.parametrize("path", ["", "/samples", "/overview", "/steps", "/events", "/analysis", "/export"])
 @pytest.mark.parametrize("run", ["r0042", "nonsense", "r1"])
 async def test_an_unknown_run_is_a_404_everywhere(web: httpx.AsyncClient, run: str, path: str) -> None:
     answer = await web.get(f"/api/runs/{run}{path}")
@@ -134,9 +132,7 @@ async def test_exports_leave_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
-async def test_too_many_at_once_are_told_to_come_back(
-    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_at_once_are_told_to_come_back(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("galvanode.service.records.MAX_WAITING", 3)
     answers = await asyncio.gather(*(web.get("/api/runs/r0001/samples") for _ in range(30)))
     codes = {answer.status_code for answer in answers}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 import websockets
 from fastapi import FastAPI, WebSocket
 from hypothesis import given
@@ -19,25 +17,6 @@ from hypothesis import strategies as st
 from galvanode.service.app import create_app
 from galvanode.service.live import LiveStream, Points, thinned
 from galvanode.service.models import Status
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Callable[[FastAPI], Any]]:
-    """Serve applications on free loopback ports."""
-    started: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
-
-    async def start(app: FastAPI) -> int:
-        config = uvicorn.Config(app, port=0, log_config=None, ws="websockets-sansio", ws_per_message_deflate=False)
-        server = uvicorn.Server(config)
-        started.append((server, asyncio.create_task(server.serve())))
-        while not server.started:
-            await asyncio.sleep(0.01)
-        return server.servers[0].sockets[0].getsockname()[1]
-
-    yield start
-    for server, task in started:
-        server.should_exit = True
-        await task
 
 
 async def receive(socket: Any) -> dict[str, Any]:
@@ -68,10 +47,13 @@ async def test_a_page_gets_nothing_of_runs_it_did_not_ask_for(app: FastAPI, serv
         async with websockets.connect(f"ws://localhost:{port}/api/live") as socket:
             await receive(socket)
             writer.write(5)
-            assert all((await receive(socket))["runs"] == {} for _ in range(3))
+            for _ in range(3):
+                assert (await receive(socket))["runs"] == {}
 
 
-@pytest.mark.parametrize("message", ["nonsense", "[]", '{"subscribe": "r0002"}', '{"subscribe": [], "more": 1}', b"\x00"])
+@pytest.mark.parametrize(
+    "message", ["nonsense", "[]", '{"subscribe": "r0002"}', '{"subscribe": [], "more": 1}', b"\x00"]
+)
 async def test_a_page_that_talks_nonsense_is_hung_up_on(app: FastAPI, serve, message: str | bytes) -> None:
     port = await serve(app)
     async with websockets.connect(f"ws://localhost:{port}/api/live") as socket:
@@ -196,7 +178,10 @@ async def test_there_is_a_bound_to_the_pages(monkeypatch: pytest.MonkeyPatch) ->
     await live.close()
 
 
-@given(st.lists(st.floats(-5, 5, allow_nan=False) | st.just(float("nan")), min_size=1, max_size=3000), st.integers(8, 300))
+@given(
+    st.lists(st.floats(-5, 5, allow_nan=False) | st.just(float("nan")), min_size=1, max_size=3000),
+    st.integers(8, 300),
+)
 def test_thinning_keeps_ends_extremes_and_order(values: list[float], most: int) -> None:
     count = len(values)
     voltage = np.array(values)

@@ -35,7 +35,8 @@ async def guarded(data_dir: Path, engine, protocols: Path, connect):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.0.7", "", "localhost@evil"]
+    "host",
+    ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.0.7", "", "localhost@evil"],
 )
 async def test_another_host_name_is_not_served(web: httpx.AsyncClient, engine, host: str) -> None:
     answer = await web.post("/api/stop-all", headers={"host": host})
@@ -116,7 +117,8 @@ async def test_the_api_is_never_cached(web: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/status", "/api/runs", "/api/runs/r0001/export", "/metrics", "/api/openapi.json", "/docs", "/"]
+    "path",
+    ["/api/status", "/api/runs", "/api/runs/r0001/export", "/metrics", "/api/openapi.json", "/docs", "/"],
 )
 async def test_without_the_token_nothing_is_told(guarded: httpx.AsyncClient, path: str) -> None:
     answer = await guarded.get(path)
@@ -198,7 +200,14 @@ def test_the_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("station", False)],
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("station", False),
+    ],
 )
 def test_what_counts_as_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback

@@ -45,9 +45,7 @@ with reading(Path(sys.argv[1])) as connection:
 
 
 def start(program: str, directory: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program, str(directory)], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", program, str(directory)], stdout=subprocess.PIPE, text=True)
 
 
 def end(process: subprocess.Popen[str]) -> str:

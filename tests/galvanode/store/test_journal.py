@@ -30,9 +30,7 @@ def test_samples_position_steps_and_events_arrive_together(journal, new_run, com
     began = StepRecord(1, 1, "plate", "current", 1, 0, 1e-4, 1.0)
     journal.commit([commit_of(run, 1, 250, steps=[began], events=[Event(run, 5.0, 1.0, "started", "go")])])
     store = Store(tmp_path)
-    assert store.samples(run).to_pylist() == [
-        dict(zip(SAMPLE_SCHEMA.names, r, strict=True)) for r in rows(1, 250)
-    ]
+    assert store.samples(run).to_pylist() == [dict(zip(SAMPLE_SCHEMA.names, r, strict=True)) for r in rows(1, 250)]
     record = store.run(run)
     assert (record.state, record.samples, record.test_time_s) == ("running", 250, 250.0)
     assert record.position_json == '{"samples": 250}'
@@ -40,9 +38,7 @@ def test_samples_position_steps_and_events_arrive_together(journal, new_run, com
     assert [e.kind for e in store.events(run)] == ["started"]
 
 
-def test_a_step_that_ends_replaces_its_record_and_another_attempt_does_not(
-    journal, new_run, commit_of, tmp_path
-):
+def test_a_step_that_ends_replaces_its_record_and_another_attempt_does_not(journal, new_run, commit_of, tmp_path):
     run = journal.create_run(new_run)
     began = StepRecord(1, 1, "plate", "current", 1, 0, 1e-4, 1.0)
     ended = StepRecord(1, 1, "plate", "current", 1, 0, 1e-4, 1.0, 9.0, "interrupt")
@@ -54,9 +50,7 @@ def test_a_step_that_ends_replaces_its_record_and_another_attempt_does_not(
 
 
 @pytest.mark.parametrize("first", [1, 9, 10, 12])
-def test_samples_that_double_or_skip_are_refused_and_nothing_is_stored(
-    journal, new_run, commit_of, tmp_path, first
-):
+def test_samples_that_double_or_skip_are_refused_and_nothing_is_stored(journal, new_run, commit_of, tmp_path, first):
     run, other = journal.create_run(new_run), journal.create_run(new_run)
     journal.commit([commit_of(run, 1, 10)])
     with pytest.raises(CommitRefused, match="expected 11 to 12") as refused:
@@ -93,11 +87,7 @@ def test_a_commit_without_rows_moves_state_and_keeps_the_position(journal, new_r
     run = journal.create_run(new_run)
     journal.commit([commit_of(run, 1, 3)])
     journal.commit(
-        [
-            commit_of(
-                run, 4, 0, state="completed", end_reason="end of recipe", position_json=None, unix_time_s=9e9
-            )
-        ]
+        [commit_of(run, 4, 0, state="completed", end_reason="end of recipe", position_json=None, unix_time_s=9e9)]
     )
     record = Store(tmp_path).run(run)
     assert (record.state, record.end_reason, record.samples) == ("completed", "end of recipe", 3)
@@ -154,9 +144,7 @@ def test_a_store_of_another_version_is_refused_by_name(journal, tmp_path):
     with sqlite3.connect(tmp_path / DATABASE) as other:
         other.execute("UPDATE schema_version SET version = 99")
     other.close()
-    with pytest.raises(
-        StoreError, match="store version 99; this program works with version 1: use the newer"
-    ):
+    with pytest.raises(StoreError, match="store version 99; this program works with version 1: use the newer"):
         Journal(tmp_path)
     with pytest.raises(StoreError, match="store version 99"):
         Store(tmp_path).runs()

@@ -77,9 +77,7 @@ def test_sealed_part_and_tail_read_as_one(journal, new_run, commit_of, rows, tmp
     assert table.to_pylist() == [dict(zip(SAMPLE_SCHEMA.names, r, strict=True)) for r in rows(1, 1000)]
     for after in (0, 1, 449, 450, 451, 700, 999, 1000, 5000):
         assert records(store, run, after_record=after) == list(range(after + 1, 1001))
-        assert records(store, run, after_record=after, limit=120) == list(
-            range(after + 1, min(after + 121, 1001))
-        )
+        assert records(store, run, after_record=after, limit=120) == list(range(after + 1, min(after + 121, 1001)))
     assert records(store, run, limit=0) == []
     assert store.samples(run, [CURRENT, VOLTAGE]).column_names == [CURRENT, VOLTAGE]
 

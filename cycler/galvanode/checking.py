@@ -56,7 +56,7 @@ async def check_recipe(
     out.print(program.title, style="bold", highlight=False)
     for name, value in program.parameters.items():
         out.print(f"  {name} = {value}", highlight=False, markup=False)
-    out.print(_schedule(program))
+    _print_schedule(program, out)
     _print_dry_run(report["dry_run"], out)
 
 
@@ -91,13 +91,25 @@ def _window(values: NDArray[np.float64]) -> dict[str, float] | None:
     return {"min": float(values.min()), "max": float(values.max())} if values.size else None
 
 
-def _schedule(program: Program) -> Table:
-    table = Table("line", "step", "what", "set point", "ends", "record", "trips outside")
-    for row in describe(program):
+def _print_schedule(program: Program, out: Console) -> None:
+    """Print a row for each step and loop; what all steps share is said once, beneath."""
+    rows = describe(program)
+    records = {row.record for row in rows if row.step_id is not None}
+    limits = {row.limits for row in rows if row.step_id is not None}
+    table = Table("line", "step", "what", "set point", "ends")
+    for shared, name in ((records, "record"), (limits, "trips outside")):
+        if len(shared) > 1:
+            table.add_column(name)
+    for row in rows:
         number = "" if row.step_id is None else str(row.step_id)
-        what = "  " * row.indent + row.what
-        table.add_row(str(row.line), number, what, row.setpoint, row.ends, row.record, row.limits)
-    return table
+        cells = [str(row.line), number, "  " * row.indent + row.what, row.setpoint, row.ends]
+        cells += [row.record] if len(records) > 1 else []
+        cells += [row.limits] if len(limits) > 1 else []
+        table.add_row(*cells)
+    out.print(table)
+    for shared, label in ((records, "Recorded"), (limits, "Trips outside")):
+        if len(shared) == 1:
+            out.print(f"{label}: {shared.pop()}", highlight=False, markup=False)
 
 
 def _print_dry_run(dry_run: dict[str, Any] | None, out: Console) -> None:

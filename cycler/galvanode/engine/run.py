@@ -20,7 +20,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, InstrumentError, UnsafeState
-from galvanode.recipe.program import EndLoop, Loop, Operand, Program, Step, Variable
+from galvanode.recipe.program import EndLoop, Loop, Operand, Program, Step, Variable, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 
 State = Literal[
@@ -251,6 +251,8 @@ class Run:
         await self._cycler.prepare(self._envelope)
         for loop_id, here in p.loops.items():
             self._detectors[loop_id] = _detectors(self._loops[loop_id][1], here.detectors)
+        if self._temperature() is None and self.program.safety.temperature != Window():
+            self.note("unwatched", "no temperature is measured on this channel: its limits are not watched")
         if not self._resuming:
             self._origin = clock.now()
             return

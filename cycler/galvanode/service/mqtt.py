@@ -9,6 +9,7 @@ side does not notice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -172,8 +173,10 @@ class MqttPublisher:
                 for task in done:
                     task.result()
             except asyncio.CancelledError:
-                async with asyncio.timeout(FAREWELL_S):
-                    await client.publish(self._settings.topic("status"), "offline", qos=1, retain=True)
+                # A farewell that fails must not take the cancellation's place; the last will does its work.
+                with contextlib.suppress(aiomqtt.MqttError, OSError):
+                    async with asyncio.timeout(FAREWELL_S):
+                        await client.publish(self._settings.topic("status"), "offline", qos=1, retain=True)
                 raise
             finally:
                 listening.cancel()

@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from galvanode.analysis.detectors import DETECTORS, ShortCircuit
@@ -132,6 +132,8 @@ def test_noise_on_a_millivolt_is_quiet():
     ratio=st.floats(1.0, 3.0),
     seed=st.integers(0, 1000),
 )
+@example(rise=3.0, tau_s=1137.0, poll_s=30.0, half_cycle_s=600.0, ratio=1.0, seed=1)
+@example(rise=4.0, tau_s=100.0, poll_s=0.5, half_cycle_s=600.0, ratio=1.0, seed=1)
 def test_what_builds_up_and_must_be_turned_round_is_quiet(rise, tau_s, poll_s, half_cycle_s, ratio, seed):
     """Interfacial capacitance (fast) or concentration (slow) keeps its voltage when the current reverses."""
     detector, noise, now, built_up = ShortCircuit({}), random.Random(seed), 0.0, 0.0
@@ -155,6 +157,8 @@ def test_what_builds_up_and_must_be_turned_round_is_quiet(rise, tau_s, poll_s, h
     rest_s=st.sampled_from([0.0, 60.0]),
     seed=st.integers(0, 1000),
 )
+@example(half_cycle=1, at=0.0, left=0.0, rise=0.0, rest_s=0.0, seed=59)
+@example(half_cycle=1, at=0.0, left=0.4, rise=0.25, rest_s=0.0, seed=0)
 def test_every_lasting_short_is_found_in_its_half_cycle(half_cycle, at, left, rise, rest_s, seed):
     def cell(n, t, i):
         sound = R * (1 + rise * (1 - math.exp(-t / 200)))

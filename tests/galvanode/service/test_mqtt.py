@@ -127,17 +127,15 @@ async def test_state_is_retained_and_telemetry_is_not(tmp_path: Path) -> None:
 @pytest.mark.needs("mosquitto")
 async def test_a_change_of_state_is_told_once(tmp_path: Path) -> None:
     port, engine = free_port(), Engine()
-    async with broker(tmp_path, port), publishing(engine, settings(port)):
-        async with subscribed(port, "galvanode/bench/ch2/state") as client:
-            await wait_for(client, "galvanode/bench/ch2/state")
-            engine.now = engine.now.model_copy(
-                update={"channels": [ChannelState(name="ch2", state="unsafe", message="output still on")]}
-            )
-            _, text = await wait_for(client, "galvanode/bench/ch2/state")
-            assert json.loads(text)["message"] == "output still on"
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await anext(aiter(client.messages))
+    where, topic = settings(port), "galvanode/bench/ch2/state"
+    async with broker(tmp_path, port), publishing(engine, where), subscribed(port, topic) as client:
+        await wait_for(client, topic)
+        changed = ChannelState(name="ch2", state="unsafe", message="output still on")
+        engine.now = engine.now.model_copy(update={"channels": [changed]})
+        _, text = await wait_for(client, topic)
+        assert json.loads(text)["message"] == "output still on"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(aiter(client.messages)), 0.5)
 
 
 @pytest.mark.needs("mosquitto")
@@ -175,9 +173,12 @@ async def test_name_and_password_are_used(tmp_path: Path) -> None:
     port, engine = free_port(), Engine()
     where = MqttSettings.from_url(f"mqtt://lab:secret@127.0.0.1:{port}/lab/galvanode?station=b7")
     login = {"username": "lab", "password": "secret"}
-    async with broker(tmp_path, port, password=True), publishing(engine, where):
-        async with subscribed(port, "#", **login) as client:
-            await wait_for(client, "lab/galvanode/b7/status", "online")
+    async with (
+        broker(tmp_path, port, password=True),
+        publishing(engine, where),
+        subscribed(port, "#", **login) as client,
+    ):
+        await wait_for(client, "lab/galvanode/b7/status", "online")
 
 
 def test_a_url_says_it_all_and_the_password_is_not_shown() -> None:

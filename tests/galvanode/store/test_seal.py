@@ -83,6 +83,7 @@ POINTS = [
     "second rename",
     "folder sync",
     "commit",
+    "deleting",
     "cleaning",
 ]
 
@@ -112,6 +113,8 @@ def test_samples_survive_a_kill_at_any_point_of_a_seal(
             restarted.commit([commit_of(run, 301, 5)])
         restarted.seal(run)
     assert records(tmp_path, run) == list(range(1, 301 if finished else 306))
+    with reading(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM chunks").fetchone() == (0,)
     assert not [name for name in files(tmp_path) if name.endswith(".tmp")]
     with reading(tmp_path) as connection:
         parts = select_parts(connection, 1)
@@ -128,6 +131,7 @@ def _kill_at(point: str, patch: pytest.MonkeyPatch) -> None:
         "first rename": (Path, "rename", 1),
         "second rename": (Path, "rename", 2),
         "commit": (sealing, "writing", 1),
+        "deleting": (sealing, "writing", 2),
         "cleaning": (sealing, "_remove_replaced", 1),
     }
     owner, name, at = targets[point]

@@ -51,6 +51,7 @@ export class Card {
 
   show(key, [number, unit]) {
     say(this.values[key][0], number);
+    this.values[key][0].classList.toggle("long", number.length > 6);
     say(this.values[key][1], unit);
   }
 

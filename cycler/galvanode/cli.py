@@ -74,7 +74,7 @@ def demo(
     json_: JsonOption = False,
 ) -> None:
     """Eight simulated lithium cells in a chamber, accelerated, with the web page."""
-    from galvanode.demo import run_demo
+    from galvanode.commands.demo import run_demo
 
     _run(run_demo(headless=headless, port=port, speed=_speed(speed), data_dir=data, as_json=json_))
 
@@ -94,7 +94,7 @@ def run(
     json_: JsonOption = False,
 ) -> None:
     """Run a recipe in the foreground. On a bench simulated in this process --speed defaults to max."""
-    from galvanode.foreground import run_in_foreground
+    from galvanode.commands.foreground import run_in_foreground
 
     status = _run(
         run_in_foreground(
@@ -122,7 +122,7 @@ def check(
     json_: JsonOption = False,
 ) -> None:
     """Validate a recipe; with a cell, show its schedule and what a dry run on a simulated cell gives."""
-    from galvanode.checking import check_recipe
+    from galvanode.commands.check import check_recipe
 
     _run(check_recipe(recipe, cell, _parameters(parameter or []), as_json=json_, out=out))
 
@@ -137,7 +137,7 @@ def serve(
     seed: SeedOption = 0,
 ) -> None:
     """Serve a bench: supervisor, engine and web side, until Ctrl-C."""
-    from galvanode.foreground import serve_bench
+    from galvanode.commands.foreground import serve_bench
 
     _run(serve_bench(bench=bench, data_dir=data, host=host, port=port, speed=_speed(speed), seed=seed))
 
@@ -187,8 +187,8 @@ def analyze(
     json_: JsonOption = False,
 ) -> None:
     """Run the analyses of a run's recipe on its data."""
-    from galvanode.foreground import print_summary
-    from galvanode.session import summary_of
+    from galvanode.commands.foreground import print_summary
+    from galvanode.commands.session import summary_of
     from galvanode.store.read import Store
 
     store = Store(data)
@@ -234,7 +234,7 @@ def reproduce(
     json_: JsonOption = False,
 ) -> None:
     """Run the papers' experiments on simulated cells and recover their figures from the data."""
-    from galvanode.reproduce import reproduce_rows
+    from galvanode.commands.reproduce import reproduce_rows
 
     if not _run(reproduce_rows(ids or [], as_json=json_, out=out)):
         raise typer.Exit(1)
@@ -257,7 +257,7 @@ def instruments_probe(
     json_: JsonOption = False,
 ) -> None:
     """Ask every instrument of a bench who it is. Sends nothing that changes its state."""
-    from galvanode.foreground import probe_bench
+    from galvanode.commands.foreground import probe_bench
 
     if not _run(probe_bench(bench, as_json=json_)):
         raise typer.Exit(1)

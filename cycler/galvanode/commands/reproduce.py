@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from galvanode.commands.foreground import follow_with_progress
+from galvanode.commands.session import Submission, session, summary_of
 from galvanode.errors import InvalidInput
-from galvanode.foreground import follow_with_progress
 from galvanode.library import library
-from galvanode.session import Submission, session, summary_of
 from galvanode.store.read import Store
 
 

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from galvanode.foreground import follow_with_progress, until_ended
+from galvanode.commands.foreground import follow_with_progress, until_ended
+from galvanode.commands.session import Session, Submission, session, summary_of
 from galvanode.library import library
 from galvanode.service.server import check_address
-from galvanode.session import Session, Submission, session, summary_of
 from galvanode.store.read import Store
 
 out = Console()

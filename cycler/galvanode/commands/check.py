@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from galvanode.cell import read_cell
-from galvanode.foreground import follow_with_progress
+from galvanode.commands.foreground import follow_with_progress
+from galvanode.commands.session import Submission, channel_named_after, session
 from galvanode.instrument.bench import read_bench
 from galvanode.library import find_file, library
 from galvanode.recipe import compile_recipe, describe, estimate, read_recipe
 from galvanode.recipe.program import Program
-from galvanode.session import Submission, channel_named_after, session
 from galvanode.store.read import Store
 
 

@@ -15,13 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from galvanode.cell import read_cell
+from galvanode.commands.session import Session, Submission, pick_channel, session, summary_of
 from galvanode.engine.signals import ending_signals
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.library import find_file
 from galvanode.recipe import compile_recipe, read_recipe
 from galvanode.service.server import check_address
-from galvanode.session import Session, Submission, pick_channel, session, summary_of
 from galvanode.store.read import Store
 
 out = Console()

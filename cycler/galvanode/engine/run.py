@@ -415,6 +415,7 @@ class Run:
         current_min, current_max = _low(step.limits.current.min), _high(step.limits.current.max)
         temperature_max = _high(step.limits.temperature.max)
         temperature_min = _low(step.limits.temperature.min)
+        resting = step.mode == "rest"
         held_current = setpoint if step.mode == "current" else 0.0 if step.mode == "rest" else None
         tolerance = 0.0 if held_current is None else max(0.02 * abs(held_current), 1e-6)
         ends = [
@@ -522,7 +523,7 @@ class Run:
                     break
             left_loop = None
             for loop_id, detector in watchers if fault is None else ():
-                detected = detector.update(test_time, voltage, current, p.step_count)
+                detected = detector.update(test_time, voltage, 0.0 if resting else current, p.step_count)
                 if detected is not None:
                     reason, left_loop = detected, loop_id
                     break

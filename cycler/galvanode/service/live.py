@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from galvanode.errors import GalvanodeError
 from galvanode.service.models import Status
+from galvanode.service.problems import UnknownRun
 
 _log = logging.getLogger(__name__)
 
@@ -110,11 +111,16 @@ def _json(points: Points) -> str:
     )
 
 
+_NOTHING = '{"time_s":[],"voltage_V":[],"current_A":[]}'
+
+
 @dataclass(eq=False)
 class _Page:
     """One connected page."""
 
     runs: frozenset[str] = frozenset()
+    told: set[str] = field(default_factory=set[str])
+    """Runs of which it has had a message: from that one on it misses nothing, so its overview can be asked for."""
     waiting: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(WAITING_MESSAGES))
     too_slow: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -208,12 +214,18 @@ class LiveStream:
             del self._cursors[run]
         parts: dict[str, str] = {}
         for run in sorted(wanted)[:MAX_RUNS]:
-            points = await self._new_points(run, is_live=run in live)
+            try:
+                points = await self._new_points(run, is_live=run in live)
+            except UnknownRun:
+                continue  # a page may ask for what it likes; there is nothing to tell
             if points is not None and len(points.record) > 0:
                 parts[run] = _json(thinned(points))
         for page in tuple(self._pages):
-            runs = ",".join(f"{json.dumps(run)}:{parts[run]}" for run in sorted(page.runs) if run in parts)
-            page.offer(f'{{"status":{status_json},"runs":{{{runs}}}}}')
+            begun = {run for run in page.runs - page.told if run in self._cursors}
+            runs = {run: parts.get(run, _NOTHING) for run in page.runs if run in parts or run in begun}
+            page.told |= runs.keys()
+            content = ",".join(f"{json.dumps(run)}:{points}" for run, points in sorted(runs.items()))
+            page.offer(f'{{"status":{status_json},"runs":{{{content}}}}}')
 
     async def _new_points(self, run: str, *, is_live: bool) -> Points | None:
         """Return what came since the last tick; a page asks for what was before as an overview."""
@@ -243,6 +255,7 @@ async def _receive(socket: WebSocket, page: _Page) -> _Ending:
             return BAD_MESSAGE, "expected text"
         try:
             page.runs = frozenset(Subscription.model_validate_json(text).subscribe)
+            page.told &= page.runs
         except ValidationError:
             return BAD_MESSAGE, 'expected {"subscribe": ["r0001", ...]}'
 

@@ -246,7 +246,7 @@ async def test_zooming_a_run_asks_for_more_of_it(page: tuple[Page, str]) -> None
     await tab.until("document.querySelector('#plot .main-svg') !== null")
     await tab.until("document.querySelectorAll('.findings .main-svg').length > 0")
     assert "0.8 mA/cm²" in await tab.run("document.querySelector('.figures').innerText")
-    assert "short_circuit" in await tab.run("document.querySelector('.tall').innerText")
+    assert "short circuit" in await tab.run("document.querySelector('.tall').innerText")
     await tab.run("void Plotly.relayout('plot', {'xaxis.range[0]': 1, 'xaxis.range[1]': 2})")
     await tab.until("!document.querySelector('.plot-bar button').hidden")
     await tab.until("document.getElementById('plot').data[0].x[0] > 0.99")

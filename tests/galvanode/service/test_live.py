@@ -32,13 +32,25 @@ async def test_a_page_gets_the_status_and_the_new_points_of_its_runs(
             await socket.send(json.dumps({"subscribe": ["r0002"]}))
             first = await receive(socket)
             assert first["status"]["available"] is True
-            await receive(socket)
+            while "r0002" not in first["runs"]:
+                first = await receive(socket)
+            assert first["runs"]["r0002"]["time_s"] == []  # from here on nothing is missed
             expected = writer.write(25)
             times: list[float] = []
             while len(times) < 25:
                 message = await receive(socket)
                 times += message["runs"].get("r0002", {"time_s": []})["time_s"]
             assert times == expected
+
+
+async def test_an_unknown_run_spoils_nothing_for_the_others(app: FastAPI, serve, data_dir: Path) -> None:
+    port = await serve(app)
+    async with websockets.connect(f"ws://localhost:{port}/api/live") as socket:
+        await socket.send(json.dumps({"subscribe": ["r0042", "nonsense", "r0002"]}))
+        for _ in range(5):
+            message = await receive(socket)
+        assert message["status"]["available"] is True
+        assert "r0042" not in message["runs"]
 
 
 async def test_a_page_gets_nothing_of_runs_it_did_not_ask_for(app: FastAPI, serve, data_dir: Path) -> None:

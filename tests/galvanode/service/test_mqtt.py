@@ -112,6 +112,7 @@ async def test_state_is_retained_and_telemetry_is_not(tmp_path: Path) -> None:
     port, engine = free_port(), Engine()
     async with broker(tmp_path, port), publishing(engine, settings(port)):
         async with subscribed(port) as client:
+            await wait_for(client, "galvanode/bench/ch2/state")
             _, text = await wait_for(client, "galvanode/bench/ch1/telemetry")
             telemetry = json.loads(text)
             assert (telemetry["run"], telemetry["voltage_V"]) == ("r0001", 0.013)

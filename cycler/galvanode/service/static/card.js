@@ -16,6 +16,9 @@ export class Card {
     this.window = null;
     this.series = new Series(POINTS);
     this.loading = null;
+    this.awaiting = false;
+    this.isLive = false;
+    this.seen = null;
     this.values = {};
     this.state = h("span", { class: "state" });
     this.elapsed = h("span", { class: "elapsed", title: "Test time" });
@@ -60,8 +63,9 @@ export class Card {
   }
 
   /** Take over the channel's state; `last` is its newest run, shown while it is idle. */
-  update(channel, last) {
+  update(channel, newest) {
     const busy = channel.run !== null;
+    const last = this.lastRun(channel, newest);
     const shown = busy ? channel.run : (last?.id ?? null);
     this.paused = channel.state === "paused";
     if (this.element.dataset.state !== channel.state) {
@@ -90,7 +94,18 @@ export class Card {
     this.pause.hidden = this.stop.hidden = !busy;
     this.start.hidden = busy || channel.state !== "idle";
     say(this.pause, this.paused ? "Resume" : "Pause");
-    if (shown !== this.run) this.follow(shown);
+    if (shown !== this.run) this.follow(shown, busy);
+  }
+
+  /** The newest run that is known: until the station tells how a run ended, what was seen of it. */
+  lastRun(channel, newest) {
+    if (channel.run !== null) {
+      this.seen = {
+        id: channel.run, title: channel.title, recipe_name: channel.recipe, cell_name: channel.cell, state: "ended",
+        end_reason: null, test_time_s: channel.test_time_s, samples: channel.samples,
+      };
+    }
+    return this.seen && (!newest || newest.id.localeCompare(this.seen.id, "en", { numeric: true }) < 0) ? this.seen : newest;
   }
 
   /** The footer's words: what is wrong, or else what the last run found. */
@@ -104,12 +119,19 @@ export class Card {
     this.message.title = this.message.textContent;
   }
 
-  /** Show another run's plot. */
-  follow(run) {
+  /** Show another run's plot. What a run under way has behind it is fetched once the stream has begun. */
+  follow(run, isLive) {
     this.run = run;
+    this.isLive = isLive;
     this.series.clear();
     this.plot.draw();
-    if (run) this.load();
+    this.reload();
+  }
+
+  /** Fetch everything anew: at once for a run that has ended, with the stream's next word for one under way. */
+  reload() {
+    this.awaiting = this.isLive;
+    if (this.run && !this.isLive) this.load();
   }
 
   setWindow(seconds) {
@@ -145,6 +167,10 @@ export class Card {
 
   /** New points of the run from the live stream. */
   points(points) {
+    if (this.awaiting) {
+      this.awaiting = false;
+      this.load();
+    }
     if (this.loading) this.waiting.push(points);
     else {
       this.add(points);

@@ -80,7 +80,10 @@ export function moment(unix) {
 
 export const count = (value) => (value === null || value === undefined ? NONE : value.toLocaleString("en").replaceAll(",", " "));
 /** A reason as the recipe writes it, with the signs that people write. */
-export const reason = (text) => text.replaceAll(">=", "≥").replaceAll("<=", "≤");
+export const reason = (text) => pretty(text.replaceAll(">=", "≥").replaceAll("<=", "≤").replace(/^short_circuit/, "short circuit"));
+
+/** Units as they are printed: `mA/cm^2` is `mA/cm²`. */
+export const pretty = (text) => text.replace(/\^2\b|(?<=\bcm)2\b/g, "²").replace(/\bdegC\b/g, "°C").replace(/\bohm\b/g, "Ω");
 export const words = (name) => name.replaceAll("_", " ");
 
 /** The unit and the divisor in which an axis of that many seconds reads best. */
@@ -94,6 +97,6 @@ export function timeUnit(span) {
 /** A result of an analysis. */
 export function result({ value, unit }) {
   if (value === null || value === undefined) return NONE;
-  const number = typeof value === "number" ? (Number.isInteger(value) ? count(value) : digits(value, 5).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) : words(value);
-  return unit && unit !== "1" ? `${number} ${unit.replaceAll("^2", "²").replaceAll("cm2", "cm²").replaceAll("ohm", "Ω")}` : number;
+  const number = typeof value === "number" ? (Number.isInteger(value) ? count(value) : digits(value, 4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) : words(value);
+  return unit && unit !== "1" ? `${number} ${pretty(unit)}` : number;
 }

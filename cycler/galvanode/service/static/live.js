@@ -5,10 +5,11 @@ const LONGEST_WAIT_MS = 10000;
 const SILENCE_MS = 8000;
 
 export class Live {
-  /** onmessage({status, runs}), onlink(true | false) */
-  constructor(onmessage, onlink) {
+  /** onmessage({status, runs}), onlink(true | false), onconnect(): what came before is to be asked for anew. */
+  constructor(onmessage, onlink, onconnect = () => {}) {
     this.onmessage = onmessage;
     this.onlink = onlink;
+    this.onconnect = onconnect;
     this.runs = [];
     this.wait = FIRST_WAIT_MS;
     this.connect();
@@ -26,6 +27,7 @@ export class Live {
     this.socket = socket;
     socket.onopen = () => {
       this.wait = FIRST_WAIT_MS;
+      this.onconnect();
       this.send();
       this.listen();
     };

@@ -15,9 +15,8 @@ const bar = shell();
 const cards = new Map();
 const lastRuns = new Map();
 const dialog = new StartDialog();
-const live = new Live(onLive, onLink);
+const live = new Live(onLive, (connected) => bar.link(connected), () => cards.forEach((card) => card.reload()));
 let channels = [];
-let linked = true;
 let stampOfRuns = null;
 
 bar.actions.append(h("button", { class: "primary", text: "Start a run", onclick: () => dialog.open(channels) }));
@@ -30,12 +29,6 @@ for (const [name, seconds] of WINDOWS) {
 }
 document.addEventListener("themechange", () => cards.forEach((card) => card.plot.draw()));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cards.forEach((card) => card.plot.draw()));
-
-function onLink(connected) {
-  bar.link(connected);
-  if (connected && !linked) for (const card of cards.values()) if (card.run) card.load();
-  linked = connected;
-}
 
 function onLive({ status, runs }) {
   bar.update(status);

@@ -154,6 +154,7 @@ export class Plot {
       return;
     }
     const span = [time[0], time[time.length - 1]];
+    if (span[0] < 0.02 * span[1]) span[0] = 0; // the first reading comes a moment after the start
     if (span[1] === span[0]) span[1] += 1;
     const x = (at) => LEFT + ((at - span[0]) / (span[1] - span[0])) * (width - LEFT - RIGHT);
     const split = Math.round(TOP + (height - TOP - BOTTOM - GAP) * 0.62);
@@ -202,7 +203,7 @@ export class Plot {
       draw.moveTo(LEFT, at);
       draw.lineTo(width - RIGHT, at);
       draw.stroke();
-      if (at < pane.top + 14) continue; // the unit stands there
+      if (at < pane.top + 18) continue; // the unit stands there
       draw.fillStyle = look.muted;
       draw.fillText(tick.toFixed(places).replace(/^-/, "−"), LEFT - 5, at);
     }

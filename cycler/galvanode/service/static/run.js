@@ -3,7 +3,7 @@
 import { get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
 import { bare } from "./card.js";
 import { chip, h, note, say } from "./dom.js";
-import { clock, count, densityParts, duration, fixed, moment, reason, result, si, timeUnit, voltageParts, words } from "./format.js";
+import { clock, count, densityParts, duration, fixed, moment, pretty, reason, result, si, timeUnit, voltageParts, words } from "./format.js";
 import { Live } from "./live.js";
 import { colours } from "./plot.js";
 import { command, shell } from "./shell.js";
@@ -93,7 +93,7 @@ function showFacts(channel = null) {
     ["Cell area", area ?? "–"],
     ["Instrument", run.instrument || "–"],
     ["Clock", run.speed === "max" ? "simulated, full speed" : run.speed === 1 ? "real time" : `× ${run.speed}`],
-    ...Object.entries(run.parameters).map(([name, value]) => [words(name), value]),
+    ...Object.entries(run.parameters).map(([name, value]) => [words(name), pretty(value)]),
   ].filter(Boolean);
   const stamp = JSON.stringify(entries);
   if (facts.dataset.stamp === stamp) return;
@@ -191,7 +191,7 @@ async function showEvents() {
       h("td", { class: "nowrap", text: clock(event.test_time_s) }),
       h("td", { class: "nowrap", text: moment(event.unix_time_s) }),
       h("td", { class: "nowrap", text: words(event.kind) }),
-      h("td", { text: event.message }))))));
+      h("td", { text: reason(event.message) }))))));
 }
 
 async function showResults() {
@@ -217,7 +217,6 @@ async function showTrend({ name, title: caption, x, y }) {
   const { c, axis, layout } = look();
   const units = [...new Set(y.map((line) => line.unit))];
   const palette = [c.voltage, c.current, c.temperature, c.muted];
-  const pretty = (unit) => unit.replace("cm2", "cm²");
   const traces = y.map((line, index) => ({
     type: "scatter", mode: "lines", name: line.name, x: x.values, y: line.values, yaxis: line.unit === units[0] ? "y" : "y2",
     line: { color: palette[index % palette.length], width: 1.4, dash: index ? "dot" : "solid" },

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { h, note, say } from "./dom.js";
-import { count, duration, words } from "./format.js";
+import { count, duration, pretty, reason, words } from "./format.js";
 
 const OWN = "";
 const CHECK_AFTER_MS = 500;
@@ -192,13 +192,13 @@ export class StartDialog {
       h("tbody", {}, ...schedule.lines.map((line) => h("tr", { class: line.step_id === null ? "loop" : null, title: line.record ? `records ${line.record}` : null },
         h("td", { text: line.step_id ?? "↻" }),
         h("td", { class: `depth-${Math.min(line.indent, 6)}`, text: words(line.what.replaceAll("$", "")) }),
-        h("td", { text: line.setpoint }),
-        h("td", { text: words(line.ends) })))));
+        h("td", { text: pretty(line.setpoint) }),
+        h("td", { text: reason(words(line.ends)) })))));
     this.outcome.replaceChildren(
       h("h3", { class: "good", text: "✓ Ready" }),
       h("p", {}, h("b", { text: schedule.title }), ` · ${longest}${samples}`),
       h("div", { class: "scroll" }, table),
-      h("p", { class: "detail", text: schedule.limits.length ? `Trips on: ${schedule.limits.join("; ")}.` : "" }),
+      h("p", { class: "detail", text: schedule.limits.length ? `Trips on: ${pretty(schedule.limits.join("; "))}.` : "" }),
       h("p", { class: "detail", text: schedule.analyses.length ? `Finds: ${schedule.analyses.join(", ").replaceAll("_", " ")}.` : "" }));
   }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from galvanode.instrument.link import Link, LinkSettings
-from galvanode.instrument.reading import ChamberReading, measured
+from galvanode.instrument.link import Link, LinkError, LinkSettings
+from galvanode.instrument.reading import BadReading, ChamberReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange, UnsafeState
 
 _ZERO_CELSIUS = 273.15
+_ROUNDING = 1e-9
+"""Kelvin and back: 233.15 K - 273.15 K is a little less than -40."""
 
 
 class EspecChamber:
@@ -28,7 +30,7 @@ class EspecChamber:
         """Ask for the controller's type (``TYPE?``) and ROM version (``ROM?``)."""
         kind = await self._ask("TYPE?")
         fields = [field.strip() for field in kind.split(",")]
-        if len(fields) < 2:
+        if len(fields) < 3 or not _is_number(fields[-1]):  # sensors, controller, highest temperature
             raise InstrumentError(f"{self.name} answered {kind!r} to TYPE?; expected an ESPEC controller")
         return Identity("ESPEC", fields[-2], "unknown", await self._ask("ROM?"))
 
@@ -36,7 +38,7 @@ class EspecChamber:
         """Go to a temperature and hold it; the set point is read back."""
         celsius = kelvin - _ZERO_CELSIUS
         _, _, high, low = await self._temperatures()
-        if not low <= celsius <= high:
+        if not low - _ROUNDING <= celsius <= high + _ROUNDING:  # refuses NaN too
             raise OutOfRange(f"{self.name}: {celsius:g} degC; its alarm limits are {low:g} to {high:g} degC")
         await self._tell(f"TEMP, S{celsius:.1f}")
         await self._tell("MODE,CONSTANT")
@@ -47,11 +49,11 @@ class EspecChamber:
     async def read(self) -> ChamberReading:
         """Read the temperature, the set point and any alarm."""
         temperature, setpoint, _, _ = await self._temperatures()
-        alarm = (await self._ask("ALARM?")).split(",", 1)
+        alarms = await self._alarms()
         return ChamberReading(
             temperature + _ZERO_CELSIUS,
             setpoint + _ZERO_CELSIUS,
-            None if alarm[0].strip() == "0" else f"alarm {','.join(alarm[1:]) or alarm[0]}",
+            f"alarm {','.join(alarms)}" if alarms else None,
         )
 
     async def make_safe(self) -> None:
@@ -69,9 +71,17 @@ class EspecChamber:
         answer = await self._ask("TEMP?")
         fields = answer.split(",")
         if len(fields) != 4:
-            raise InstrumentError(f"{self.name} answered {answer!r} to TEMP?; expected four numbers")
+            raise LinkError(f"{self.name} answered {answer[:80]!r} to TEMP?; expected four numbers")
         pv, sp, high, low = (measured(field) for field in fields)
         return pv, sp, high, low
+
+    async def _alarms(self) -> list[str]:
+        """Return the codes of the alarms that are on: their number comes first, then as many codes."""
+        answer = await self._ask("ALARM?")
+        count, *codes = (field.strip() for field in answer.split(","))
+        if not all(field.isdecimal() for field in (count, *codes)) or int(count) != len(codes):
+            raise LinkError(f"{self.name} answered {answer[:80]!r} to ALARM?; expected a number and as many codes")
+        return codes
 
     async def _ask(self, message: str) -> str:
         """Send a monitoring command; a controller that is busy is asked again, twice."""
@@ -88,3 +98,11 @@ class EspecChamber:
         answer = await self._ask(message)
         if not answer.startswith("OK:"):
             raise InstrumentError(f"{self.name} answered {answer!r} to {message!r}; expected OK")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        measured(text)
+    except BadReading:
+        return False
+    return True

@@ -69,6 +69,7 @@ class Keithley2450(ScpiInstrument):
         ":SOUR:CURR:READ:BACK ON",
         ":SOUR:VOLT:READ:BACK ON",
         ":FORM:DATA ASC",
+        ":FORM:ASC:PREC 0",
         ':TRAC:CLE "defbuffer1"',
     )
 
@@ -88,14 +89,16 @@ class Keithley2450(ScpiInstrument):
 
     async def prepare(self, envelope: Envelope) -> None:
         """Set up four-wire measurement and the instrument's own limits. The output stays off."""
+        highest = max(abs(envelope.voltage_min), abs(envelope.voltage_max))
+        limits = (
+            self.over_voltage_protection.message(_protection_above(highest)),
+            self.current_voltage_limit.message(highest),
+            self.voltage_current_limit.message(envelope.current_max),
+        )
         await self.make_safe()
         await self.clear_errors()
-        for message in self._setup:
+        for message in (*self._setup, *limits):
             await self.command(message)
-        highest = max(abs(envelope.voltage_min), abs(envelope.voltage_max))
-        await self.over_voltage_protection.set(_protection_above(highest))
-        await self.current_voltage_limit.set(highest)
-        await self.voltage_current_limit.set(envelope.current_max)
 
     async def rest(self) -> None:
         """Leave the cell at open circuit: source 0 A."""
@@ -147,6 +150,7 @@ class Keithley2450(ScpiInstrument):
 
     async def _start(self, source: str, sense: str, levels: str) -> None:
         """Change the source function, which the instrument does with the output off, and switch on."""
+        self._sourcing = None  # until all of it has gone well
         await self.output.set(False)
         await self.command(f':SOUR:FUNC {source};:SENS:FUNC "{sense}"')
         await self.command(levels)

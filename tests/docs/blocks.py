@@ -127,7 +127,7 @@ class Walk:
             timeout=None if self._literal else WITHIN_S,
             check=False,
         )
-        output = done.stdout.decode()
+        output = done.stdout.decode().lstrip("\n")  # where a progress bar would be
         status = re.search(r"status (\d+)", options)
         assert done.returncode == (int(status[1]) if status else 0), f"{command}: {done.returncode}\n{output}"
         return self._there(output)
@@ -168,7 +168,7 @@ class Walk:
     def _install(self, package: Path) -> None:
         """Stand in for ``pip install -e``, which needs the network: a folder on the path, and entry points."""
         project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        info = self._site / f"{project['name']}-{project['version']}.dist-info"
+        info = self._site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
         head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         (info / "METADATA").write_text(head, encoding="utf-8")

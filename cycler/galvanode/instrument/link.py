@@ -88,6 +88,19 @@ def _open(backend: str, resource: str, settings: LinkSettings) -> MessageBasedRe
     return session
 
 
+def _query(session: MessageBasedResource, message: str) -> str:
+    """Return the answer without its terminator; raise ``ValueError`` if it was cut short.
+
+    PyVISA's own ``query`` hands out such an answer with no more than a Python warning.
+    """
+    session.write(message)
+    answer = session.read_raw().decode(session.encoding)
+    ending = session.read_termination or ""
+    if not answer.endswith(ending):
+        raise ValueError(f"its answer {answer[-40:]!r} to {message[:40]!r} was cut short")
+    return answer.removesuffix(ending)
+
+
 def _close(session: MessageBasedResource) -> None:
     # A connection that is gone already cannot be closed; there is nothing left to do about it.
     with contextlib.suppress(*_VISA_ERRORS):
@@ -116,7 +129,7 @@ class InlineLink:
         try:
             if self._dirty:
                 self._reopen()
-            return self._session.query(message)
+            return _query(self._session, message)
         except _VISA_ERRORS as error:
             self._dirty = True
             raise _as_link_error(self.name, self.resource, error) from error
@@ -156,7 +169,7 @@ class ThreadedLink:
 
     async def query(self, message: str) -> str:
         """Send a message and return its one-line answer."""
-        return await self._call(lambda session: session.query(message))
+        return await self._call(lambda session: _query(session, message))
 
     async def write(self, message: str) -> None:
         """Send a message that has no answer."""

@@ -5,6 +5,7 @@ Structural types (``typing.Protocol``): a driver inherits nothing from here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -39,12 +40,20 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Envelope:
-    """Bounds that the instrument itself must hold, programmed before the output goes on. V and A."""
+    """Bounds that the instrument itself must hold, programmed before the output goes on. V and A.
+
+    Raises ``OutOfRange`` for bounds that bound nothing: NaN, infinity, a window that is empty.
+    """
 
     voltage_min: float
     voltage_max: float
     current_max: float
     """Magnitude, either sign."""
+
+    def __post_init__(self) -> None:
+        finite = all(math.isfinite(bound) for bound in (self.voltage_min, self.voltage_max, self.current_max))
+        if not (finite and self.voltage_min < self.voltage_max and self.current_max > 0):
+            raise OutOfRange(f"{self} bounds nothing; expected finite numbers, a window and a current above zero")
 
 
 @dataclass(frozen=True)

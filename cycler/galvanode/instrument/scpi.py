@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
 from galvanode.instrument.link import Link
+from galvanode.instrument.reading import measured
 from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange
 
 V = TypeVar("V", float, bool, str, int)
@@ -88,12 +89,12 @@ class Setting(Generic[V]):
         return self.command.format(value)
 
     def parse(self, answer: str) -> V:
-        """Return the value in an answer."""
+        """Return the value in an answer. Raises ``InstrumentError``; ``BadReading`` for NaN and overflow."""
         text = answer.strip()
         try:
             if self.cast is not None:
                 return self.cast(text)
-            return float(text)  # type: ignore[return-value]
+            return measured(text)  # type: ignore[return-value]
         except ValueError:
             raise InstrumentError(f"{self.query} answered {answer[:60]!r}; expected a value of {self.name}") from None
 

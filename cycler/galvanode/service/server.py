@@ -56,6 +56,8 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
         ws="websockets-sansio",
         ws_max_size=MAX_LIVE_MESSAGE_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_interval=10,
+        ws_ping_timeout=10,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=2,

@@ -95,6 +95,10 @@ export class Card {
     this.start.hidden = busy || channel.state !== "idle";
     say(this.pause, this.paused ? "Resume" : "Pause");
     if (shown !== this.run) this.follow(shown, busy);
+    else if (this.isLive && !busy && newest?.id === shown) {
+      this.isLive = false; // it has just ended: its last samples came after the stream's last word
+      this.reload();
+    }
   }
 
   /** The newest run that is known: until the station tells how a run ended, what was seen of it. */

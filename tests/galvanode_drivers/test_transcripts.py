@@ -1,0 +1,167 @@
+"""What each verb of a driver says on the wire, line by line, as it was recorded and read against the manual.
+
+A transcript is a text file beside this one, ``transcripts/<driver>/<verb>.txt``:
+
+    # a comment
+    > what the driver sends
+    < what the instrument answers
+    = what the verb returns, or ! the error that it raises
+
+A driver that sends anything else fails; the failure prints a new transcript, taken from the simulated
+instrument, to be read against the manual before it replaces the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, Bound, Verb
+
+from galvanode.errors import GalvanodeError
+
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
+CELSIUS = 273.15
+
+
+class Differs(AssertionError):
+    """The driver left its transcript."""
+
+
+class Replay:
+    """A link that plays one transcript and nothing else."""
+
+    name = "it"
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self.at = 0
+
+    async def query(self, message: str) -> str:
+        self._sent(message)
+        answer = self._next()
+        if not answer.startswith("< "):
+            raise Differs(f"an answer to {message!r} is waited for; the transcript has {answer!r}")
+        return answer[2:]
+
+    async def write(self, message: str) -> None:
+        self._sent(message)
+        if self.at < len(self._lines) and self._lines[self.at].startswith("< "):
+            raise Differs(f"the answer to {message!r} is not read")
+
+    async def close(self) -> None: ...
+
+    def end(self, result: str) -> None:
+        expected = self._next()
+        if expected != result:
+            raise Differs(f"the outcome is {result!r}; the transcript has {expected!r}")
+        if self.at != len(self._lines):
+            raise Differs(f"the transcript goes on with {self._lines[self.at]!r}")
+
+    def _sent(self, message: str) -> None:
+        expected = self._next()
+        if expected != f"> {message}":
+            raise Differs(f"sent {message!r}; the transcript has {expected!r}")
+
+    def _next(self) -> str:
+        self.at += 1
+        return self._lines[self.at - 1] if self.at <= len(self._lines) else "(its end)"
+
+
+def after(*verbs: Verb) -> Verb:
+    """One verb after the other; the last one's result counts."""
+
+    async def all_of_them(driver: Any) -> Any:
+        result = None
+        for verb in verbs:
+            result = await verb(driver)
+        return result
+
+    return all_of_them
+
+
+def call(method: str, *arguments: Any) -> Verb:
+    """One verb of a driver."""
+    return lambda driver: getattr(driver, method)(*arguments)
+
+
+def keithley2450() -> dict[str, Verb]:
+    plate, strip = call("source_current", 0.00125), call("source_current", -0.00125)
+    hold = call("source_voltage", 1.25, 0.01)
+    read, safe = call("read"), call("make_safe")
+    return {
+        "identify": call("identify"),
+        "identify-other-model": call("identify"),
+        "identify-other-language": call("identify"),
+        "prepare": call("prepare", ENVELOPE),
+        "rest": after(call("rest"), read),
+        "source-current": after(plate, read, strip, read, call("source_current", 0.0)),
+        "source-current-out-of-range": call("source_current", 1.06),
+        "source-voltage": after(hold, read, call("source_voltage", -0.5, 0.005), read),
+        "source-voltage-after-current": after(strip, hold, read, plate, read),
+        "read-in-compliance": after(call("source_current", 0.05), read),
+        "read-overflow": after(hold, read),
+        "read-output-off": after(plate, read),
+        "refused": plate,
+        "make-safe-from-idle": safe,
+        "make-safe-from-running": after(plate, safe),
+        "make-safe-not-confirmed": safe,
+    }
+
+
+def espec() -> dict[str, Verb]:
+    return {
+        "identify": call("identify"),
+        "identify-other-instrument": call("identify"),
+        "set-temperature": after(call("set_temperature", 60.0 + CELSIUS), call("read")),
+        "set-temperature-below-zero": call("set_temperature", -20.0 + CELSIUS),
+        "set-temperature-out-of-range": call("set_temperature", 151.0 + CELSIUS),
+        "set-temperature-protected": call("set_temperature", 60.0 + CELSIUS),
+        "set-temperature-not-taken": call("set_temperature", 60.0 + CELSIUS),
+        "read": call("read"),
+        "read-with-alarms": call("read"),
+        "read-busy": call("read"),
+        "make-safe-from-idle": call("make_safe"),
+        "make-safe-from-running": after(call("set_temperature", 60.0 + CELSIUS), call("make_safe")),
+        "make-safe-not-confirmed": call("make_safe"),
+    }
+
+
+VERBS: dict[str, dict[str, Verb]] = {"keithley2450": keithley2450(), "espec": espec()}
+CASES = [(driver, verb) for driver, verbs in VERBS.items() for verb in verbs]
+
+
+async def _outcome(verb: Verb, driver: Any) -> str:
+    try:
+        return f"= {await verb(driver)!r}"
+    except Differs:
+        raise
+    except GalvanodeError as error:
+        return f"! {type(error).__name__}: {error}"
+
+
+async def _recorded_anew(bound: Bound, verb: Verb) -> str:
+    outcome = await _outcome(verb, bound.driver)
+    return "\n".join([*bound.link.lines, outcome])
+
+
+@pytest.mark.parametrize(("driver", "verb"), CASES, ids=[f"{driver}-{verb}" for driver, verb in CASES])
+async def test_a_verb_says_on_the_wire_exactly_what_its_transcript_holds(
+    driver: str, verb: str, bound_to: Callable[[str], Bound]
+):
+    path = TRANSCRIPTS / driver / f"{verb}.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    replay = Replay([line for line in lines if line and not line.startswith("#")])
+    try:
+        replay.end(await _outcome(VERBS[driver][verb], DRIVERS[driver](replay)))
+    except Differs as difference:
+        anew = await _recorded_anew(bound_to(driver), VERBS[driver][verb])
+        pytest.fail(f"{path.name}, line {replay.at}: {difference}\n\nat the simulated instrument:\n{anew}\n")
+
+
+def test_every_driver_has_transcripts_and_every_transcript_a_verb():
+    assert set(VERBS) == set(DRIVERS)
+    found = {(path.parent.name, path.stem) for path in TRANSCRIPTS.glob("*/*.txt")}
+    assert found == set(CASES)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from galvanode.instrument.link import Link, LinkError, LinkSettings
-from galvanode.instrument.reading import BadReading, ChamberReading, measured
+from galvanode.instrument.reading import ChamberReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange, UnsafeState
 
 _ZERO_CELSIUS = 273.15
+_TYPE = re.compile(r"(?:[A-Z]{1,2},\s*){1,2}([^,]+),\s*\d+(?:\.\d+)?")
+"""Types of one or two sensors, the controller, its highest temperature: ``T,SCP-220,150.0``."""
 _ROUNDING = 1e-9
 """Kelvin and back: 233.15 K - 273.15 K is a little less than -40."""
 
@@ -29,10 +32,10 @@ class EspecChamber:
     async def identify(self) -> Identity:
         """Ask for the controller's type (``TYPE?``) and ROM version (``ROM?``)."""
         kind = await self._ask("TYPE?")
-        fields = [field.strip() for field in kind.split(",")]
-        if len(fields) < 3 or not _is_number(fields[-1]):  # sensors, controller, highest temperature
+        match = _TYPE.fullmatch(kind)
+        if match is None:
             raise InstrumentError(f"{self.name} answered {kind!r} to TYPE?; expected an ESPEC controller")
-        return Identity("ESPEC", fields[-2], "unknown", await self._ask("ROM?"))
+        return Identity("ESPEC", match[1], "unknown", await self._ask("ROM?"))
 
     async def set_temperature(self, kelvin: float) -> None:
         """Go to a temperature and hold it; the set point is read back."""
@@ -98,11 +101,3 @@ class EspecChamber:
         answer = await self._ask(message)
         if not answer.startswith("OK:"):
             raise InstrumentError(f"{self.name} answered {answer!r} to {message!r}; expected OK")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        measured(text)
-    except BadReading:
-        return False
-    return True

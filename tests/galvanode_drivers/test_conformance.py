@@ -338,7 +338,7 @@ async def test_the_bounds_of_the_instrument_are_set_points(name: str, bound_to: 
         await bound.driver.source_current(amps)
     for volts in bound.driver.capabilities.voltage:
         await bound.driver.source_voltage(volts, 0.01)
-    assert bound.model.terminals_now()[2], "the instrument's own protection must act long before"
+        assert abs((await bound.driver.read()).voltage) < 5.1  # its own protection acts, the next step above 2 V
 
 
 @every_scpi_driver
@@ -468,19 +468,17 @@ async def test_what_is_no_number_is_never_a_reading(name: str, value: str, bound
 
 
 @every_driver
-@pytest.mark.parametrize("nth", [0, 1])
 @pytest.mark.parametrize("kind", ["garble", "truncate"])
-async def test_an_answer_damaged_on_its_way_is_never_a_reading(name: str, kind: str, nth: int, bound_to: Open):
+async def test_an_answer_damaged_on_its_way_is_never_a_reading(name: str, kind: str, bound_to: Open):
     bound = bound_to(name)
     driver = await started(bound)
     before = len(bound.link.sent)
     await driver.read()
-    if nth >= len(bound.link.sent) - before:
-        pytest.skip("a reading is one question here")
-    bound.inject(kind, skip=nth, count=1)
-    with pytest.raises((BadReading, LinkError)):
-        await driver.read()
-    assert await driver.read()
+    for nth in range(len(bound.link.sent) - before):
+        bound.inject(kind, skip=nth, count=1)
+        with pytest.raises((BadReading, LinkError)):
+            await driver.read()
+        assert await driver.read()
 
 
 @every_driver

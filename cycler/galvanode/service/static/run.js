@@ -106,7 +106,7 @@ function look() {
   const axis = { gridcolor: c.grid, zerolinecolor: c.axis, linecolor: c.axis, tickcolor: c.axis, automargin: true };
   const layout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: 12, color: c.text },
-    margin: { l: 64, r: 16, t: 8, b: 40 }, showlegend: false, hovermode: "x unified",
+    margin: { l: 76, r: 16, t: 8, b: 40 }, showlegend: false, hovermode: "x unified",
     modebar: { bgcolor: "rgba(0,0,0,0)", color: c.muted, activecolor: c.accent },
     hoverlabel: { bgcolor: c.panel, bordercolor: c.axis, font: { color: c.text } },
   };
@@ -143,7 +143,7 @@ async function draw() {
   layout.xaxis = { ...axis, title: { text: `Test time / ${unit}` }, anchor: `y${rows.length}`, zeroline: false };
   rows.forEach(([name, unitY], index) => {
     layout[index ? `yaxis${index + 1}` : "yaxis"] = {
-      ...axis, domain: heights[index], title: { text: name.split(" / ")[0].replace("Ambient ", "") }, zeroline: true, fixedrange: true,
+      ...axis, domain: heights[index], title: { text: name.split(" / ")[0].replace("Ambient ", ""), standoff: 12 }, zeroline: true, fixedrange: true,
       ...(unitY === "°C" ? {} : { tickformat: "~s", ticksuffix: unitY, hoverformat: ".4~s" }),
     };
   });

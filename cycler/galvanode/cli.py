@@ -269,11 +269,12 @@ def engine(
     bench: Annotated[Path, typer.Option("--bench")],
     speed: SpeedOption = None,
     seed: SeedOption = 0,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume")] = True,
 ) -> None:
     """The engine process, as the supervisor starts it."""
     from galvanode.engine.host import run_engine
 
-    _run(run_engine(data, bench, speed=_speed(speed), seed=seed))
+    _run(run_engine(data, bench, speed=_speed(speed), seed=seed, resume=resume))
 
 
 @app.command(hidden=True)

@@ -104,6 +104,21 @@ class ScaledClock:
         yield
 
 
+class _Wake(asyncio.Future[None]):
+    """What a sleeper waits for; cancelling it counts at once, before its task gets a turn."""
+
+    def __init__(self, clock: JumpingClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def cancel(self, msg: object | None = None) -> bool:
+        """Cancel the sleep."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self._clock.woken_by_others()
+        return cancelled
+
+
 class JumpingClock:
     """Simulated time at full speed: when every actor sleeps, it jumps to the first deadline.
 
@@ -140,15 +155,10 @@ class JumpingClock:
                 self._yield_at = time.monotonic() + _YIELD_EVERY_S
             return
         self._arrivals += 1
-        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        wake = _Wake(self)
         heapq.heappush(self._sleepers, (deadline, self._arrivals, wake))
         self._leave()
-        try:
-            await wake
-        except asyncio.CancelledError:
-            if not wake.done() or wake.cancelled():
-                self._awake += 1  # nobody woke us: we are awake now of our own accord
-            raise
+        await wake
 
     @contextmanager
     def actor(self) -> Generator[None]:
@@ -158,6 +168,10 @@ class JumpingClock:
             yield
         finally:
             self._leave()
+
+    def woken_by_others(self) -> None:
+        """A sleeper was cancelled: it is awake from this instant, though its task runs only later."""
+        self._awake += 1
 
     def _leave(self) -> None:
         """One actor fewer is awake; the last one wakes the first sleeper."""

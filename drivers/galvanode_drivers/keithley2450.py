@@ -36,6 +36,7 @@ class Keithley2450(ScpiInstrument):
         voltage=(-210.0, 210.0),
         current=(-1.05, 1.05),
         fastest_poll_s=0.05,
+        current_floor=5e-8,
     )
 
     output = Setting[bool](":OUTP:STAT {:d}", cast=on_off)

@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -101,8 +102,7 @@ class Walk:
             lines[int(number) - 1] = self._here(block.body)
             path.write_text("".join(lines), encoding="utf-8")
         elif block.kind == "open":
-            with urllib.request.urlopen(self._here(block.options), timeout=10) as answer:
-                assert "<html" in answer.read().decode()
+            assert "<html" in _page(self._here(block.options))
         elif block.kind == "start":
             command, shown = next(_commands(block.body))
             return f"$ {command}\n{self._start(command, shown.count(chr(10)))}"
@@ -210,6 +210,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _page(url: str) -> str:
+    deadline = time.monotonic() + 20.0
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read().decode()
+        except urllib.error.URLError:  # the web side is still starting
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.1)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

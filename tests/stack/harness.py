@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -209,3 +211,77 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Cable:
+    """A network cable to a port of this machine that can be pulled: then nothing passes, and connecting times out."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listening = socket.socket()
+        self._listening.bind(("127.0.0.1", 0))
+        self._listening.listen(0)
+        self._listening.settimeout(0.02)
+        self._plugged = threading.Event()
+        self._plugged.set()
+        self._closed = False
+        self._waiting: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        """Where the near end listens."""
+        return self._listening.getsockname()[1]
+
+    def unplug(self) -> None:
+        """Let nothing pass, and fill the backlog so that a new connection is not answered."""
+        self._plugged.clear()
+        time.sleep(0.1)
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", self.port))
+            self._waiting.append(waiting)
+
+    def plug(self) -> None:
+        """Let everything pass again."""
+        for waiting in self._waiting:
+            waiting.close()
+        self._waiting.clear()
+        self._plugged.set()
+
+    def close(self) -> None:
+        """Take the cable away."""
+        self._closed = True
+        self.plug()
+        for thread in self._threads:
+            thread.join(2)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            if not self._plugged.is_set():
+                time.sleep(0.02)
+                continue
+            with contextlib.suppress(OSError):
+                near, _ = self._listening.accept()
+                far = socket.create_connection(("127.0.0.1", self._target))
+                self._threads.append(threading.Thread(target=self._pass_on, args=(near, far), daemon=True))
+                self._threads[-1].start()
+
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far:
+            while not self._closed:
+                if not self._plugged.is_set():
+                    time.sleep(0.02)
+                    continue
+                for end in select.select([near, far], [], [], 0.02)[0]:
+                    try:
+                        received = end.recv(4096)
+                    except OSError:
+                        received = b""
+                    if not received:
+                        return
+                    with contextlib.suppress(OSError):
+                        (far if end is near else near).sendall(received)

@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.stack.harness import Station, record_indices, served, simulated, until, wired_bench
+from tests.stack.harness import Cable, Instruments, Station, record_indices, served, simulated, until, wired_bench
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -23,6 +25,16 @@ title: One cell on the wire
 instruments:
   smu: {driver: keithley2450, simulated: {cell: llzto-zni2, seed: 1}}
 """
+
+
+@asynccontextmanager
+async def one_cell(folder: Path) -> AsyncIterator[tuple[Instruments, Station]]:
+    """One simulated cell in one process, a station that serves it in others."""
+    async with (
+        simulated(BENCH, folder) as instruments,
+        served(wired_bench(folder, instruments), folder / "data") as station,
+    ):
+        yield instruments, station
 
 
 async def _lose_the_engine(station: Station, instruments, number: signal.Signals, run: str) -> float:
@@ -150,3 +162,72 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_an_engine_that_hangs_while_the_station_closes_leaves_no_current_flowing(tmp_path: Path):
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
+        run = await s.submit("smu")
+        await until(lambda: s.store.run(run).samples > 5)
+        offs, sent = len(instruments.output_offs()), time.time()
+        os.kill(s.child("engine"), signal.SIGSTOP)
+        s.process.process.terminate()
+        off_at = (await until(lambda: instruments.output_offs()[offs:], 10))[0]
+        assert off_at - sent < 2.5
+        assert await asyncio.wait_for(s.process.process.wait(), 30) == 0
+
+
+async def test_an_engine_that_is_killed_while_the_station_closes_leaves_no_current_flowing(tmp_path: Path):
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
+        run = await s.submit("smu")
+        await until(lambda: s.store.run(run).samples > 5)
+        offs, engine = len(instruments.output_offs()), s.child("engine")
+        os.kill(engine, signal.SIGSTOP)
+        s.process.process.terminate()
+        await asyncio.sleep(0.2)
+        os.kill(engine, signal.SIGKILL)
+        await until(lambda: instruments.output_offs()[offs:], 10)
+        assert await asyncio.wait_for(s.process.process.wait(), 30) == 0
+
+
+async def test_a_full_disk_does_not_keep_the_supervisor_from_the_cells(tmp_path: Path):
+    async with (
+        simulated(BENCH, tmp_path) as instruments,
+        served(wired_bench(tmp_path, instruments), tmp_path / "d") as s,
+    ):
+        run = await s.submit("smu")
+        await until(lambda: s.store.run(run).samples > 5)
+        engine, offs = s.child("engine"), len(instruments.output_offs())
+        log = s.data / "supervisor.jsonl"
+        log.unlink()
+        log.symlink_to("/dev/full")
+        sent = time.time()
+        os.kill(engine, signal.SIGKILL)
+        off_at = (await until(lambda: instruments.output_offs()[offs:], 10))[0]
+        assert off_at - sent < 2
+        await _resumed(s, run, s.store.run(run).samples)
+
+
+async def test_a_pulled_cable_is_told_and_the_output_goes_off_once_it_is_back(tmp_path: Path):
+    async with simulated(BENCH, tmp_path) as instruments:
+        cable = Cable(int(instruments.resources["smu"].split("::")[2]))
+        instruments.resources["smu"] = f"TCPIP::127.0.0.1::{cable.port}::SOCKET"
+        async with served(wired_bench(tmp_path, instruments), tmp_path / "d") as s:
+            run = await s.submit("smu")
+            await until(lambda: s.store.run(run).samples > 5)
+            offs = len(instruments.output_offs())
+            cable.unplug()
+            await until(lambda: s.store.run(run).state == "communication_lost", 30)
+            while (await s.channel("smu"))["state"] not in ("lost", "unsafe"):
+                await asyncio.sleep(0.1)
+            assert not instruments.output_offs()[offs:]  # nobody could reach it
+            cable.plug()
+            await until(lambda: instruments.output_offs()[offs:], 15)
+            await until(lambda: any(e.kind == "recovered" for e in s.store.events()), 15)
+            assert (await s.channel("smu"))["state"] == "idle"
+        cable.close()

@@ -7,7 +7,6 @@ import subprocess
 from typing import Any
 
 import pytest
-
 from tests.stack.harness import GALVANODE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

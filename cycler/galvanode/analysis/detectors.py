@@ -243,7 +243,9 @@ class ShortCircuit:
             built_up = math.sqrt((self._first_settled - self._began) / lasted) if lasted > 0.0 else 0.0
             rise = (self._r - self._lowest) / (1.0 - built_up) if built_up < 1.0 else 0.0
             ohmic = self._r - rise
-            self._before = _HalfCycle(self._lowest, ohmic, self._highest, self._r, self._current, lasted)
+            # A half-cycle of a few readings never confirmed a highest one.
+            highest = self._highest if math.isfinite(self._highest) else max(self._r, self._lowest)
+            self._before = _HalfCycle(self._lowest, ohmic, highest, self._r, self._current, lasted)
 
     def _rises(self, r: float, current: float) -> None:
         """Raise the highest r to what ``confirm`` successive readings exceed."""

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from galvanode.commands.foreground import follow_with_progress, until_ended
+from galvanode.commands.foreground import follow_with_progress, until_ended, until_it_answers
 from galvanode.commands.session import Session, Submission, session, summary_of
 from galvanode.library import library
 from galvanode.service.server import check_address
@@ -87,6 +87,7 @@ async def run_demo(*, headless: bool, port: int, speed: float | None, data_dir: 
 
 
 async def _show(station: Session, port: int, speed: float) -> None:
+    await until_it_answers(station, "127.0.0.1", port)
     err.print(
         f"Eight simulated cells are cycling, {speed:g} times as fast as real time.\n"
         f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends the demo.",

@@ -61,9 +61,22 @@ async def serve_bench(*, bench: Path, data_dir: Path, host: str, port: int, spee
     """Serve a bench until a signal ends it."""
     check_address(host, port)
     web = ["--host", host, "--port", str(port)]
-    async with session(data_dir, find_file(bench, "benches"), speed=speed, seed=seed, web=web) as station:
-        err.print(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)
+    async with session(data_dir, find_file(bench, "benches"), speed=speed, seed=seed, web=web, resume=True) as station:
+        await until_it_answers(station, host, port)
+        err.print(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
         await until_ended(station)
+
+
+async def until_it_answers(station: Session, host: str, port: int) -> None:
+    """Wait until the web side listens; a page opened now finds it."""
+    while station.supervisor.failure is None:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
 
 
 async def until_ended(station: Session) -> None:

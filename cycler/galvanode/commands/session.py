@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from galvanode.analysis import Result, RunData, analyse
+from galvanode.analysis import Result, analyse
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
 from galvanode.engine.supervisor import Supervisor
 from galvanode.errors import GalvanodeError, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
+from galvanode.results import plain, run_data
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
 
@@ -94,10 +95,14 @@ async def session(
     speed: float | None,
     seed: int,
     web: Sequence[str] | None = None,
+    resume: bool = False,
 ) -> AsyncGenerator[Session]:
-    """Start a station and end it in order: everything safe, everything committed."""
+    """Start a station and end it in order: everything safe, everything committed.
+
+    With ``resume`` it takes up the runs that an earlier one left; a command that starts its own does not.
+    """
     refuse_acceleration(read_bench(bench), speed)
-    arguments = ["--seed", str(seed)]
+    arguments = ["--seed", str(seed), "--resume" if resume else "--no-resume"]
     if speed is not None:
         arguments += ["--speed", "max" if math.isinf(speed) else repr(speed)]
     supervisor = Supervisor(data_dir, bench, engine_arguments=arguments, web_arguments=web)
@@ -144,8 +149,7 @@ def channel_named_after(bench: Bench, cell: Path) -> str | None:
 
 def results_of(store: Store, run: RunRecord) -> dict[str, Result]:
     """Run the analyses that the recipe names on the data of a run."""
-    data = RunData(samples=store.samples(run.id), steps=store.steps(run.id), area_m2=run.area_m2)
-    return analyse(run.analyses, data)
+    return analyse(run.analyses, run_data(store, run))
 
 
 def summary_of(store: Store, run: RunRecord, wall_s: float | None) -> dict[str, Any]:
@@ -157,7 +161,5 @@ def summary_of(store: Store, run: RunRecord, wall_s: float | None) -> dict[str, 
         "samples": run.samples,
         "simulated_s": run.test_time_s,
         "wall_s": wall_s,
-        "results": {
-            name: {"value": result.value, "unit": result.unit} for name, result in results_of(store, run).items()
-        },
+        "results": plain(results_of(store, run)),
     }

@@ -73,20 +73,21 @@ class ControlServer:
         aside.replace(self._path)
 
     async def close(self) -> None:
-        """Stop listening, hang up and remove the address file."""
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        """Stop listening, hang up and remove the address file, if it is still ours."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if json.loads(self._path.read_text(encoding="utf-8"))["secret"] == self._secret:
+                self._path.unlink()
         if self._server is not None:
             self._server.close()
             for writer in list(self._writers):
-                writer.close()
+                writer.transport.abort()  # a client that does not read must not hold us up
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            greeting = _parse(await reader.readline())
-            if not secrets.compare_digest(str(greeting.get("secret", "")), self._secret):
+            greeting = _parse(await asyncio.wait_for(reader.readline(), CALL_TIMEOUT_S))
+            if not secrets.compare_digest(str(greeting.get("secret", "")).encode(), self._secret.encode()):
                 return
             while line := await reader.readline():
                 answer = await self._answer(_parse(line))

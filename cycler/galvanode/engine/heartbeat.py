@@ -90,7 +90,7 @@ class Pulse:
         gone = None
         try:
             secret, _, claimed = (await reader.readline()).decode().strip().partition(" ")
-            if not secrets.compare_digest(secret, self._secret) or claimed not in self._gone:
+            if not secrets.compare_digest(secret.encode(), self._secret.encode()) or claimed not in self._gone:
                 return
             gone = self._gone[claimed]
             while await reader.read(4096):

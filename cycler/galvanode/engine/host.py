@@ -7,6 +7,8 @@ import contextlib
 import logging
 from pathlib import Path
 
+from filelock import FileLock
+
 from galvanode.clock import SIMULATED_EPOCH_UNIX, Clock, SystemClock, install_clock, simulated_clock
 from galvanode.engine.control import ControlServer
 from galvanode.engine.heartbeat import beat
@@ -18,14 +20,37 @@ from galvanode.store.journal import Journal
 
 logger = logging.getLogger(__name__)
 
+LOCK_FILE = "engine.lock"
+_LOCK_WITHIN_S = 10.0
 
-async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, seed: int) -> None:
+
+async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, seed: int, resume: bool = True) -> None:
     """Serve a bench until SIGTERM, SIGINT or the end of the supervisor; then make everything safe.
 
-    ``speed`` is None for real time; accelerated time is refused for instruments that may be real.
+    ``speed`` is None for real time; accelerated time is refused for instruments that may be real. Without
+    ``resume`` runs that an earlier engine left are not taken up.
     """
     bench = read_bench(bench_path)
     refuse_acceleration(bench, speed)
+    heart = asyncio.ensure_future(beat())
+    ending = ending_signals()
+    # An engine that hung and was left behind may wake up once more: never two of them on one bench and one store.
+    with FileLock(data_dir / LOCK_FILE, timeout=_LOCK_WITHIN_S):
+        await _serve(data_dir, bench, speed, seed, resume, heart, ending)
+    heart.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await heart
+
+
+async def _serve(
+    data_dir: Path,
+    bench: Bench,
+    speed: float | None,
+    seed: int,
+    resume: bool,
+    heart: asyncio.Future[None],
+    ending: asyncio.Future[None],
+) -> None:
     journal = Journal(data_dir)
     clock: Clock
     if speed is None:
@@ -34,10 +59,8 @@ async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, s
         last = journal.last_unix_time_s()
         clock = simulated_clock(speed, SIMULATED_EPOCH_UNIX if last is None else last)
     install_clock(clock)
-    station = Station(journal, open_bench(bench, seed), clock, seed)
+    station = Station(journal, open_bench(bench, seed), clock, seed, resume=resume)
     control = ControlServer(data_dir, station.handle)
-    heart = asyncio.ensure_future(beat())
-    ending = ending_signals()
     try:
         await station.start()
         await control.start()
@@ -46,11 +69,8 @@ async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, s
             logger.error("the supervisor is gone: making every channel safe and ending")
     finally:
         ending.cancel()
-        await control.close()
         await station.close()
-        heart.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await heart
+        await control.close()
 
 
 def refuse_acceleration(bench: Bench, speed: float | None) -> None:

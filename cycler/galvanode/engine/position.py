@@ -41,6 +41,8 @@ class Position:
     """Integral of |I| dt in this step."""
     step_energy_j: float = 0.0
     test_time_s: float = 0.0
+    away_s: float = 0.0
+    """Test time during which the run was paused or had no engine; loops bounded in time do not count it."""
     unix_time_s: float = 0.0
     """Process UTC of the last reading."""
     charge_c: float = 0.0
@@ -57,10 +59,13 @@ class Position:
 
     @classmethod
     def from_json(cls, text: str) -> Position:
-        """Restore. Raises ``ValueError`` for a position of another version."""
+        """Restore. Raises ``ValueError`` for a position of another version, or for what is none."""
         data = json.loads(text)
         version = data.pop("format", None)
         if version != FORMAT:
             raise ValueError(f"the stored position has format {version}; this version reads format {FORMAT}")
-        data["loops"] = {name: LoopPosition(**loop) for name, loop in data["loops"].items()}
-        return cls(**data)
+        try:
+            data["loops"] = {name: LoopPosition(**loop) for name, loop in data["loops"].items()}
+            return cls(**data)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"the stored position is damaged: {error}") from error

@@ -19,7 +19,7 @@ from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
-from galvanode.instrument.roles import CyclerChannel, Envelope, InstrumentError, UnsafeState
+from galvanode.instrument.roles import CyclerChannel, Envelope, InstrumentError
 from galvanode.recipe.program import EndLoop, Loop, Operand, Program, Step, Variable, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 
@@ -34,7 +34,9 @@ State = Literal[
     "communication_lost",
     "failed",
 ]
-Request = Literal["pause", "stop", "interrupt"]
+End = Literal["stop", "interrupt"]
+StepEnd = Literal["over", "left", "asked"]
+"""The step is over; its loop was left; somebody asked for something and the step stands where it is."""
 
 FINISHED: frozenset[State] = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
 
@@ -69,6 +71,7 @@ class Run:
         position: Position | None = None,
         state: State = "queued",
         temperature: Callable[[], float | None] = lambda: None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = run_id
         self.program = program
@@ -84,9 +87,13 @@ class Run:
         self._cycler = cycler
         self._clock = clock
         self._temperature = temperature
+        self._on_change = on_change
         self._resuming = position is not None
-        self._request: Request | None = None
-        self._trip_request: str | None = None
+        self._pause_wanted = state == "paused"
+        self._end: End | None = None
+        self._outside_trip: str | None = None
+        self._asked = self._pause_wanted
+        """Somebody wants the run to pause or to end; looked at on every reading."""
         self._asleep = False
         self._may_go_on = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -97,6 +104,8 @@ class Run:
         }
         self._detectors: dict[str, list[ShortCircuit]] = {}
         self._open_step: StepRecord | None = None
+        self._carried: tuple[float, float, float] | None = None
+        """Time, voltage and current of the last reading of the step before, while they go on."""
         self._rows: list[tuple[Any, ...]] = []
         self._steps: list[StepRecord] = []
         self._events: list[Event] = []
@@ -110,24 +119,28 @@ class Run:
 
     def pause(self) -> None:
         """Make the channel safe and hold the position."""
-        self._ask("pause")
-
-    def stop(self) -> None:
-        """End the run now."""
-        self._ask("stop")
-
-    def interrupt(self) -> None:
-        """End the run in this process; it can be taken up again by the next."""
-        self._ask("interrupt")
+        self._pause_wanted = True
+        self._wake()
 
     def resume(self) -> None:
         """Go on after a pause."""
-        self._may_go_on.set()
+        self._pause_wanted = False
+        self._wake()
+
+    def stop(self) -> None:
+        """End the run now. Nothing takes that back."""
+        self._end = "stop"
+        self._wake()
+
+    def interrupt(self) -> None:
+        """End the run in this process; it can be taken up again by the next."""
+        self._end = self._end or "interrupt"
+        self._wake()
 
     def trip(self, reason: str) -> None:
         """End the run because of something outside it (a lost sensor, an alarm)."""
-        self._trip_request = reason
-        self._ask("stop")
+        self._outside_trip = self._outside_trip or reason
+        self.stop()
 
     def take_commit(self) -> RunCommit | None:
         """Return all that happened since the last call, with the position that belongs to it; None if nothing.
@@ -147,6 +160,7 @@ class Run:
             steps=self._steps,
             events=self._events,
         )
+        # Only now: if anything above fails, nothing of it is lost.
         self._rows, self._steps, self._events, self._changed = [], [], [], False
         return commit
 
@@ -165,16 +179,18 @@ class Run:
                 loop = self.position.loops[loop_id]
                 shares = [loop.turn / instruction.turns]
                 if instruction.until_s is not None and instruction.until_s > 0:
-                    shares.append((self.position.test_time_s - loop.started_s) / instruction.until_s)
+                    passed = self.position.test_time_s - self.position.away_s - loop.started_s
+                    shares.append(passed / instruction.until_s)
                 return min(1.0, max(shares))
         return None
 
     # --- life ------------------------------------------------------------------------------------------
 
-    def _ask(self, request: Request) -> None:
-        self._request = request
+    def _wake(self) -> None:
+        """See to it that the run looks at what is asked of it now."""
+        self._asked = self._pause_wanted or self._end is not None
         self._may_go_on.set()
-        if self._asleep and self._task is not None:
+        if self._asked and self._asleep and self._task is not None:
             self._task.cancel()  # ends the sleep only: I/O in flight is never cut off
 
     def _set_state(self, state: State, reason: str | None = None) -> None:
@@ -182,6 +198,7 @@ class Run:
         if reason is not None:
             self.end_reason = reason
         self._changed = True
+        self._on_change()
 
     def note(self, kind: str, message: str, **details: Any) -> None:
         """Record an event of this run."""
@@ -190,19 +207,15 @@ class Run:
 
     async def _live(self) -> None:
         try:
-            if self.state == "paused":  # taken up paused: hold the position until somebody says go
-                self._request = "pause"
-            while True:
-                if self._request is None:
-                    self._set_state("running")
-                    with self._clock.actor():
-                        await self._work()
-                if self._request != "pause":
+            while self._end is None:
+                if self._pause_wanted:
+                    await self._hold()
+                    continue
+                self._set_state("running")
+                with self._clock.actor():
+                    await self._work()
+                if self._at_end:
                     break
-                self._request = None
-                self._may_go_on.clear()
-                self._set_state("paused")
-                await self._may_go_on.wait()
                 self._resuming = True
             self._conclude()
         except Tripped as trip:
@@ -218,29 +231,62 @@ class Run:
         finally:
             if self._open_step is not None:
                 self._close_step(self.end_reason or self.state)
+            if self.unsafe is not None:
+                why = "" if self.unsafe == self.end_reason else f": {self.unsafe}"
+                self._set_state(self.state, f"{self.end_reason}; safe state not verified{why}")
+            if self.unsafe is not None:
+                self._set_state(self.state, f"{self.end_reason}; the channel is not safe: {self.unsafe}")
             self.note("ended", f"{self.state}: {self.end_reason}", state=self.state)
             self.finished.set()
 
+    async def _hold(self) -> None:
+        """Hold the position until somebody says go. Raises ``Tripped`` if the channel is not safe."""
+        if self.unsafe is not None:
+            raise Tripped("it could not be paused safely")
+        if self.state != "paused":
+            self._set_state("paused")
+        self._may_go_on.clear()
+        await self._may_go_on.wait()
+        self._resuming = True
+
+    @property
+    def _at_end(self) -> bool:
+        return self.position.instruction >= len(self.program.instructions)
+
     def _conclude(self) -> None:
-        if self._trip_request is not None:
-            self._set_state("tripped", self._trip_request)
-        elif self._request == "stop":
-            self._set_state("stopped", "stopped on request")
-        elif self._request == "interrupt":
-            self._set_state("interrupted", "the engine was shut down")
-        else:
+        """Say how it stands, from what was asked for and how far the program came."""
+        if self._outside_trip is not None:
+            self._set_state("tripped", self._outside_trip)
+        elif self._at_end:
             self._set_state("completed", self.position.left_early or "end of recipe")
+        elif self._end == "stop":
+            self._set_state("stopped", "stopped on request")
+        elif self._pause_wanted:
+            self._set_state("paused")
+        else:
+            self._set_state("interrupted", "the engine was shut down")
 
     async def _work(self) -> None:
-        """Walk the program until its end or a request; the channel is safe when this returns or raises."""
+        """Walk the program until its end or a request; the channel is safe when this returns or raises.
+
+        How it ended is written down, and its commit asked for, before the channel is made safe: with a bad link
+        that takes seconds, and a run that has tripped must not be taken up by another engine.
+        """
         try:
             await self._take_up()
             await self._walk()
-        except (BadReading, InstrumentError) as error:
+            self._conclude()
+        except (Tripped, BadReading, InstrumentError) as error:
+            self._set_state("tripped", str(error))
             raise Tripped(str(error)) from error
-        except LinkError as error:
+        except (CommunicationLost, LinkError) as error:
+            self._set_state("communication_lost", str(error))
             raise CommunicationLost(str(error)) from error
+        except GalvanodeError as error:
+            self._set_state("failed", str(error))
+            raise
         finally:
+            self._carried = None
             self._keep_detectors()
             await self._make_safe()
 
@@ -257,12 +303,14 @@ class Run:
             self._origin = clock.now()
             return
         gap_s = max(0.0, clock.unix() - p.unix_time_s) if p.unix_time_s else 0.0
+        p.away_s += gap_s
         self._origin = clock.now() - p.test_time_s - gap_s
         await self._cycler.rest()
         voltage = (await self._cycler.read()).voltage
         limits = self.program.safety.voltage
         if not _low(limits.min) <= voltage <= _high(limits.max):
             raise Tripped(f"open-circuit voltage {voltage:.4g} V on resuming lies outside the cell's limits")
+        p.test_time_s = clock.now() - self._origin
         self.note(
             "resumed",
             f"resumed after {gap_s:.3g} s at step {p.step_count}, cycle {p.cycle}; open circuit {voltage:.4g} V",
@@ -272,13 +320,14 @@ class Run:
         p.attempt += 1 if p.in_step else 0
 
     async def _make_safe(self) -> None:
-        """Safe state with read-back; tried again, because nothing matters more."""
+        """Safe state with read-back; tried again, because nothing matters more. Unsafe until proven otherwise."""
+        self.unsafe = "the safe state has not been read back"
         for attempt in range(_READ_ATTEMPTS):
             try:
                 await self._cycler.make_safe()
-            except (UnsafeState, LinkError, InstrumentError) as error:
-                self.unsafe = str(error)
-                self.note("unsafe", f"safe state not verified (attempt {attempt + 1}): {error}")
+            except Exception as error:  # whatever went wrong, the output may still be on
+                self.unsafe = str(error) or repr(error)
+                self.note("unsafe", f"safe state not verified (attempt {attempt + 1}): {self.unsafe}")
             else:
                 self.unsafe = None
                 return
@@ -288,7 +337,7 @@ class Run:
     async def _walk(self) -> None:
         p, instructions = self.position, self.program.instructions
         steps_without_time = 0
-        while p.instruction < len(instructions) and self._request is None:
+        while not self._at_end and not self._asked:
             match instructions[p.instruction]:
                 case Loop() as loop:
                     self._enter(loop)
@@ -296,10 +345,7 @@ class Run:
                     self._turn(instructions[start])  # type: ignore[arg-type]
                 case Step() as step:
                     began = p.test_time_s
-                    left = await self._carry_out(step)
-                    if self._request is not None:
-                        return
-                    if left is None:
+                    if await self._carry_out(step) == "over":
                         p.instruction += 1
                     steps_without_time = steps_without_time + 1 if p.test_time_s == began else 0
                     if steps_without_time > 1000:
@@ -309,7 +355,7 @@ class Run:
 
     def _enter(self, loop: Loop) -> None:
         p = self.position
-        p.loops[loop.loop_id] = LoopPosition(-1, p.test_time_s)
+        p.loops[loop.loop_id] = LoopPosition(-1, p.test_time_s - p.away_s)
         self._detectors[loop.loop_id] = _detectors(loop, [])
         self._turn(loop)
 
@@ -321,7 +367,7 @@ class Run:
         timed_out = (
             loop.until_s is not None
             and here.turn > 0
-            and p.test_time_s - here.started_s >= loop.until_s - _TIME_TOLERANCE_S
+            and p.test_time_s - p.away_s - here.started_s >= loop.until_s - _TIME_TOLERANCE_S
         )
         if here.turn >= loop.turns or timed_out:
             self._leave(loop)
@@ -352,6 +398,16 @@ class Run:
             return self.position.variables[operand.name] * operand.factor
         return operand
 
+    def _current_limit(self, step: Step) -> float:
+        """Magnitude that a held voltage may draw: the smallest of what cell, recipe and step allow, A."""
+        window = step.limits.current
+        allowed = [self._envelope.current_max]
+        if window.min is not None and window.max is not None:
+            allowed.append(max(abs(window.min), abs(window.max)))
+        if step.current_limit is not None:
+            allowed.append(self._value(step.current_limit))
+        return min(allowed)
+
     async def _apply(self, step: Step, setpoint: float | None) -> None:
         """Send the step's set point; a lost message is repeated once, from the safe state."""
         for attempt in (1, 2):
@@ -361,10 +417,7 @@ class Run:
                 elif step.mode == "current":
                     await self._cycler.source_current(setpoint)
                 else:
-                    limit = step.current_limit
-                    await self._cycler.source_voltage(
-                        setpoint, self._envelope.current_max if limit is None else self._value(limit)
-                    )
+                    await self._cycler.source_voltage(setpoint, self._current_limit(step))
             except LinkError as error:
                 if attempt == 2:
                     raise
@@ -373,8 +426,8 @@ class Run:
             else:
                 return
 
-    async def _carry_out(self, step: Step) -> str | None:
-        """Carry out one step. Returns None when it ends, or the reason why its loop was left.
+    async def _carry_out(self, step: Step) -> StepEnd:
+        """Carry out one step, until it ends or something is asked of the run.
 
         This is the hot path: once per reading, through every run of every channel. It is one function and
         works on local names because a call costs as much as the arithmetic it would wrap.
@@ -393,6 +446,8 @@ class Run:
         await self._apply(step, setpoint)
 
         last = now_of()
+        if self._carried is not None:
+            self._count_the_change_over(last)
         step_origin = last - p.step_time_s
         turn = max((loop.turn for loop in p.loops.values()), default=0)
         began = StepRecord(
@@ -417,7 +472,9 @@ class Run:
         temperature_min = _low(step.limits.temperature.min)
         resting = step.mode == "rest"
         held_current = setpoint if step.mode == "current" else 0.0 if step.mode == "rest" else None
-        tolerance = 0.0 if held_current is None else max(0.02 * abs(held_current), 1e-6)
+        tolerance = 0.0 if held_current is None else max(0.02 * abs(held_current), cycler.capabilities.current_floor)
+        if step.mode == "voltage":  # where the instrument's limit acts, its own error must not trip the run
+            current_min, current_max = current_min - 0.01 * abs(current_min), current_max + 0.01 * abs(current_max)
         ends = [
             (condition.quantity, condition.comparison == ">=", self._value(condition.value), condition.text)
             for condition in step.until
@@ -441,7 +498,7 @@ class Run:
         while True:
             if real_time:
                 late_s = (now_of() - wake) / clock.speed
-                if late_s > _LATE_S and late_s * clock.speed > 0.5 * poll_s:
+                if late_s > _LATE_S:
                     self.note("late_poll", f"a reading began {late_s:.3f} s late", late_s=late_s)
             try:
                 reading = await read()
@@ -527,8 +584,9 @@ class Run:
                 if detected is not None:
                     reason, left_loop = detected, loop_id
                     break
-            if self._request is not None and reason is None:
-                reason = "trip" if self._trip_request else self._request
+            asked = self._asked and reason is None
+            if asked:
+                reason = self._outside_trip or self._end or "pause"
 
             # Record.
             if (
@@ -555,6 +613,9 @@ class Run:
                         p.charge_energy_j / 3600,
                         p.discharge_energy_j / 3600,
                         p.samples,
+                        None,
+                        None,
+                        None,
                     )
                 )
                 recorded_voltage, recorded_current = voltage, current
@@ -568,12 +629,21 @@ class Run:
             if fault is not None:
                 raise Tripped(fault)
             if reason is not None:
-                return self._end_step(reason, left_loop)
+                self._carried = (now, voltage, current)
+                self._close_step(reason)
+                if asked:
+                    return "asked"
+                p.in_step = False
+                if left_loop is None:
+                    return "over"
+                self._leave_early(left_loop, reason)
+                return "left"
 
             # Sleep until the next poll, or sooner if the step ends or a record is due before.
-            due += poll_s
-            if due <= now:
-                due = now + poll_s
+            if now >= due - _TIME_TOLERANCE_S:  # not when woken before: that would put the next look off
+                due += poll_s
+                if due <= now:
+                    due = now + poll_s
             wake = min(due, step_origin + next_record, step_origin + end_time)
             if current != 0 and end_charge < math.inf:
                 wake = min(wake, now + max(0.0, end_charge - p.step_charge_c) / abs(current))
@@ -583,7 +653,7 @@ class Run:
             try:
                 await sleep_until(wake)
             except asyncio.CancelledError:
-                if self._request is None or self._task is None:
+                if not self._asked or self._task is None:
                     raise
                 self._task.uncancel()
                 wake = now_of()  # woken for the request: not late
@@ -598,19 +668,24 @@ class Run:
             self._open_step = None
             self._changed = True
 
-    def _end_step(self, reason: str, left_loop: str | None) -> str | None:
-        """End the step, and leave the loop whose detector spoke."""
-        p = self.position
-        self._close_step(reason)
-        if self._request is not None and reason in ("trip", self._request):
-            return reason  # the step is not over: it is taken up again where it stands
-        p.in_step = False
-        if left_loop is None:
-            return None
-        p.left_early = reason
-        self.note("detected", reason, loop=left_loop)
-        self._leave(self._loops[left_loop][1])
-        return reason
+    def _leave_early(self, loop_id: str, reason: str) -> None:
+        """Leave the loop whose detector spoke."""
+        self.position.left_early = reason
+        self.note("detected", reason, loop=loop_id)
+        self._leave(self._loops[loop_id][1])
+
+    def _count_the_change_over(self, now: float) -> None:
+        """Count the charge that the step before still passed while the next set point was on its way."""
+        assert self._carried is not None  # noqa: S101
+        then, voltage, current = self._carried
+        charge, p = current * (now - then), self.position
+        if charge >= 0:
+            p.charge_c += charge
+            p.charge_energy_j += voltage * charge
+        else:
+            p.discharge_c -= charge
+            p.discharge_energy_j -= voltage * charge
+        self._carried = None
 
     async def _read_again(self, error: LinkError) -> Reading:
         """Read after a failure; bounded, since current flows unwatched meanwhile."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,7 +26,8 @@ from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import Loop, Program, Step, Variable
+from galvanode.recipe.program import Loop, Operand, Program, Step, Variable
+from galvanode.store.errors import CommitRefused
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord
 
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 COMMIT_EVERY_S = 0.25
 """Real seconds between commits, whatever the simulated speed."""
+RESUME_WITHIN_S = 3600.0
+"""Process seconds after which a run is not taken up by itself any more: who knows what was done to the cell."""
 SEAL_EVERY_S = 3600.0
 """Real seconds between seals of a running run."""
 CHAMBER_EVERY_S = 60.0
@@ -55,6 +59,8 @@ class Channel:
     message: str = ""
     identity: Identity | None = None
     run: Run | None = None
+    submitting: bool = False
+    """A run is being made for it."""
     recipe_name: str = ""
     cell_name: str = ""
 
@@ -66,19 +72,25 @@ class ChamberState:
     reading: ChamberReading | None = None
     failures: int = 0
     message: str = ""
-    users: int = 0
-    """Runs that need it now."""
+    not_set: str = ""
+    """Why the chamber is not at the set point of the bench file, if it is not."""
+    watched: bool = False
     presence: ExitStack = field(default_factory=ExitStack)
 
 
 class Station:
     """All channels of a bench, served by one event loop."""
 
-    def __init__(self, journal: Journal, bench: OpenBench, clock: Clock, seed: int = 0) -> None:
+    def __init__(self, journal: Journal, bench: OpenBench, clock: Clock, seed: int = 0, *, resume: bool = True) -> None:
         self._journal = journal
         self._bench = bench
         self._clock = clock
         self._seed = seed
+        self._resume = resume
+        self._closing = False
+        self._commit_soon = asyncio.Event()
+        self._refused: set[str] = set()
+        """Runs whose samples the journal does not take; what they measured lies beside the database."""
         self._channels = {name: Channel(open=item) for name, item in bench.channels.items()}
         self._chambers = {name: ChamberState() for name in bench.chambers}
         self._events: list[Event] = []
@@ -98,18 +110,23 @@ class Station:
         await asyncio.gather(*(self._greet(channel) for channel in self._channels.values()))
         for name in self._chambers:
             await self._start_chamber(name)
-        for record in await self._write(self._journal.unfinished):
-            await self._take_up(record)
+        for record in reversed(await self._write(self._journal.unfinished)):  # the newest of a channel counts
+            if self._resume:
+                await self._take_up(record)
+            else:
+                self._leave_alone(record, "the command that ran last takes up no earlier run")
         self._spawn(self._commit_for_ever(), "commits")
         self._spawn(self._seal_for_ever(), "seals")
 
     async def close(self) -> None:
         """Interrupt every run, make the channels safe, commit, and give everything back."""
-        running = [channel.run for channel in self._channels.values() if channel.run is not None]
-        for run in running:
-            run.interrupt()
-        await asyncio.gather(*(run.finished.wait() for run in running))
-        await asyncio.gather(*self._endings)
+        self._closing = True
+        while busy := [channel for channel in self._channels.values() if channel.run or channel.submitting]:
+            for channel in busy:
+                if channel.run is not None:
+                    channel.run.interrupt()
+            await asyncio.gather(*self._endings, return_exceptions=True)
+            await asyncio.sleep(0)
         async with self._committing:  # a commit that has begun is not cut off: it would be repeated
             for task in list(self._tasks):
                 task.cancel()
@@ -168,33 +185,41 @@ class Station:
         if target is None:
             raise Refused(f"no channel {channel!r}; expected one of {', '.join(self._channels)}")
         self._refuse_if_busy(target)
+        await self._refuse_if_chamber_fails(target)
+        if self._commit_failures >= _COMMIT_FAILURES:
+            raise Refused("samples cannot be stored at present; see to the disk of the data directory")
         given = dict(parameters or {})
-        program, under_test = await asyncio.get_running_loop().run_in_executor(
-            self._helper, _compile, recipe, recipe_name, cell, cell_name, given
-        )
-        envelope = _envelope(under_test)
-        _check_capabilities(program, target.open.cycler.capabilities, recipe_name)
-        self._refuse_if_busy(target)
-        new = NewRun(
-            channel=channel,
-            title=program.title,
-            recipe_name=recipe_name,
-            recipe_text=recipe,
-            cell_name=cell_name,
-            cell_text=cell,
-            parameters=program.parameters,
-            program_json=program.model_dump_json(),
-            seed=self._seed,
-            speed=self._clock.speed,
-            instrument=_identity_text(target.identity),
-            created_unix_s=self._clock.unix(),
-            area_m2=under_test.area,
-            analyses=program.analyses,
-        )
-        asked = self._event("submit", f"{recipe_name} with {cell_name} on {channel}", parameters=given)
-        run_id = await self._write(self._journal.create_run, new, [asked])
-        target.recipe_name, target.cell_name = recipe_name, cell_name
-        self._begin(target, run_id, program, envelope)
+        target.submitting = True
+        try:
+            program, under_test = await asyncio.get_running_loop().run_in_executor(
+                self._helper, _compile, recipe, recipe_name, cell, cell_name, given
+            )
+            capabilities = target.open.cycler.capabilities
+            _check_capabilities(program, capabilities, recipe_name)
+            new = NewRun(
+                channel=channel,
+                title=program.title,
+                recipe_name=recipe_name,
+                recipe_text=recipe,
+                cell_name=cell_name,
+                cell_text=cell,
+                parameters=program.parameters,
+                program_json=program.model_dump_json(),
+                seed=self._seed,
+                speed=self._clock.speed,
+                instrument=_identity_text(target.identity),
+                created_unix_s=self._clock.unix(),
+                area_m2=under_test.area,
+                analyses=program.analyses,
+            )
+            asked = self._event("submit", f"{recipe_name} with {cell_name} on {channel}", parameters=given)
+            await self._end_forsaken(channel, "another run was started on its channel")
+            run_id = await self._write(self._journal.create_run, new, [asked])
+            self._refuse_if_closing()
+            target.recipe_name, target.cell_name = recipe_name, cell_name
+            self._begin(target, run_id, program, _envelope(under_test, capabilities))
+        finally:
+            target.submitting = False
         return {"run": run_id}
 
     async def pause(self, run: str) -> dict[str, Any]:
@@ -217,10 +242,13 @@ class Station:
 
     async def stop(self, run: str) -> dict[str, Any]:
         """End a run now."""
+        if await self._end_forsaken(None, "stopped on request", run):
+            return {"run": run, "state": "stopped"}
         found = self._run(run)
         self._note("stop", f"stop of {run} asked for", run)
         found.stop()
         await found.finished.wait()
+        await self._commit()
         return {"run": run, "state": found.state}
 
     async def stop_all(self) -> dict[str, Any]:
@@ -230,13 +258,46 @@ class Station:
         for run in running:
             run.stop()
         await asyncio.gather(*(run.finished.wait() for run in running))
+        await self._commit()
         return {"stopped": [run.id for run in running]}
 
     # --- runs ------------------------------------------------------------------------------------------
 
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise Refused("the engine is shutting down; try again when it is back")
+
+    async def _refuse_if_chamber_fails(self, channel: Channel) -> None:
+        """A run at the wrong temperature is worth nothing: set the chamber again, and refuse if it refuses."""
+        name = channel.open.chamber
+        if name is None:
+            return
+        if self._chambers[name].not_set or self._chambers[name].failures:
+            await self._start_chamber(name)
+        if problem := self._chambers[name].not_set or self._chambers[name].message:
+            raise Refused(f"chamber {name!r} of channel {channel.open.name!r}: {problem}")
+
+    async def _end_forsaken(self, channel: str | None, reason: str, run: str | None = None) -> bool:
+        """End the unfinished runs that no channel carries out: those of a channel, or the one named.
+
+        Left in the store they would be taken up one day, on whatever cell is connected then.
+        """
+        alive = {item.run.id for item in self._channels.values() if item.run is not None}
+        commits = [
+            RunCommit(record.id, [], None, "stopped", reason, self._clock.unix())
+            for record in await self._write(self._journal.unfinished)
+            if record.id not in alive and (record.channel == channel or record.id == run)
+        ]
+        if commits:
+            await self._write(self._journal.commit, commits)
+        return bool(commits)
+
     def _refuse_if_busy(self, channel: Channel) -> None:
+        self._refuse_if_closing()
         if channel.run is not None:
             raise Refused(f"channel {channel.open.name!r} is busy with run {channel.run.id}")
+        if channel.submitting:
+            raise Refused(f"channel {channel.open.name!r} is busy with a run that is just being submitted")
         if channel.state != "idle":
             raise Refused(f"channel {channel.open.name!r} is {channel.state}: {channel.message}")
 
@@ -265,11 +326,11 @@ class Station:
             position=position,
             state="paused" if paused else "queued",
             temperature=lambda: None if chamber is None or chamber.reading is None else chamber.reading[0],
+            on_change=self._run_changed,
         )
         channel.run = run
         channel.message = ""
-        if channel.open.chamber is not None:
-            self._use_chamber(channel.open.chamber)
+        self._watch_chambers()
         run.start()
         ending = self._spawn(self._see_out(channel, run), f"end of {run_id}")
         self._endings.add(ending)
@@ -278,8 +339,6 @@ class Station:
     async def _see_out(self, channel: Channel, run: Run) -> None:
         """When a run has ended: commit and seal it, and free its channel if that is safe."""
         await run.finished.wait()
-        if channel.open.chamber is not None:
-            self._chambers[channel.open.chamber].users -= 1
         if run.unsafe is not None:
             channel.state, channel.message = "unsafe", run.unsafe
         elif run.state == "communication_lost":
@@ -308,8 +367,8 @@ class Station:
             channel.identity = await channel.open.cycler.identify()
         except LinkError as error:
             self._mark(channel, "lost", str(error))
-        except GalvanodeError as error:
-            self._mark(channel, "unsafe", str(error))
+        except Exception as error:  # whatever went wrong, the output may be on
+            self._mark(channel, "unsafe", str(error) or repr(error))
         else:
             channel.state, channel.message = "idle", ""
             return True
@@ -317,7 +376,7 @@ class Station:
 
     def _mark(self, channel: Channel, state: Literal["unsafe", "lost"], message: str) -> None:
         was_idle = channel.state == "idle"
-        if not was_idle and channel.message == message:
+        if (channel.state, channel.message) == (state, message):
             return
         channel.state, channel.message = state, message
         logger.error("channel %s is %s: %s", channel.open.name, state, message)
@@ -341,59 +400,96 @@ class Station:
             message = f"run {record.id} is not resumed: {error}"
             logger.error("%s", message)  # noqa: TRY400
             self._note("not_resumed", message, record.id)
+            self._leave_alone(record, message)
             return
         paused = record.state == "paused"
+        away_s = 0.0 if position is None else self._clock.unix() - position.unix_time_s
+        if away_s > RESUME_WITHIN_S and not paused:
+            paused = True
+            self._note("held", f"run {record.id} was away for {away_s / 3600:.1f} h: it waits for 'resume'", record.id)
         channel.recipe_name, channel.cell_name = record.recipe_name, record.cell_name
-        self._begin(channel, record.id, program, _envelope(under_test), position, paused)
+        envelope = _envelope(under_test, channel.open.cycler.capabilities)
+        self._begin(channel, record.id, program, envelope, position, paused)
+
+    def _leave_alone(self, record: RunRecord, message: str) -> None:
+        """Whatever an earlier engine left in the store, the run is not running now."""
+        state = "paused" if record.state == "paused" else "interrupted"
+        self._unsaved.append(([RunCommit(record.id, [], None, state, message, self._clock.unix())], []))
 
     # --- chambers --------------------------------------------------------------------------------------
 
     async def _start_chamber(self, name: str) -> None:
-        setpoint = self._bench.bench.instruments[name].setpoint
+        state, setpoint = self._chambers[name], self._bench.bench.instruments[name].setpoint
         chamber = self._bench.chambers[name]
         try:
             await chamber.identify()
             if setpoint is not None:
                 await chamber.set_temperature(setpoint)
-        except GalvanodeError as error:
-            self._chambers[name].message = str(error)
-            self._note("chamber", f"{name}: {error}")
+        except Exception as error:  # a chamber that cannot be set must be seen, whatever the reason
+            state.not_set = str(error) or repr(error)
+            self._note("chamber", f"{name}: {state.not_set}")
+        else:
+            state.not_set = ""
         await self._read_chamber(name)
 
-    def _use_chamber(self, name: str) -> None:
-        """A run needs the chamber: read it regularly from this very instant on.
+    def _run_changed(self) -> None:
+        """A run's state changed: commit it soon, and watch the chambers that are needed now."""
+        self._commit_soon.set()
+        self._watch_chambers()
 
-        The chamber joins the clock here and not in its task, so that simulated time cannot pass in between.
+    def _is_needed(self, chamber: str) -> bool:
+        """Tell whether a run that goes on depends on a chamber; a paused one does not hold the clock."""
+        return any(
+            channel.run is not None and channel.run.state in ("queued", "running")
+            for channel in self._channels.values()
+            if channel.open.chamber == chamber
+        )
+
+    def _watch_chambers(self) -> None:
+        """Read every chamber that a run needs regularly from this very instant on.
+
+        It joins the clock here and not in its task, so that simulated time cannot pass in between.
         """
-        state = self._chambers[name]
-        state.users += 1
-        if state.users == 1:
-            state.presence.enter_context(self._clock.actor())
-            self._spawn(self._watch_chamber(name), f"chamber {name}")
+        for name, state in self._chambers.items():
+            if not state.watched and self._is_needed(name):
+                state.watched = True
+                state.presence.enter_context(self._clock.actor())
+                self._spawn(self._watch_chamber(name), f"chamber {name}")
 
     async def _watch_chamber(self, name: str) -> None:
         state = self._chambers[name]
-        with state.presence:
-            due = self._clock.now()
-            while state.users > 0:
-                await self._read_chamber(name)
-                due = max(due + CHAMBER_EVERY_S, self._clock.now())
-                await self._clock.sleep_until(due)
+        try:
+            with state.presence:
+                due = self._clock.now()
+                while self._is_needed(name):
+                    await self._read_chamber(name)
+                    due = max(due + CHAMBER_EVERY_S, self._clock.now())
+                    await self._clock.sleep_until(due)
+        finally:
+            state.watched = False
 
     async def _read_chamber(self, name: str) -> None:
         state = self._chambers[name]
         try:
             state.reading = await self._bench.chambers[name].read()
-        except GalvanodeError as error:
+        except Exception as error:  # a defect of a driver, too, must not leave a chamber unwatched
             state.failures += 1
             state.message = str(error)
-            if state.failures == _CHAMBER_FAILURES:
+            if state.failures >= _CHAMBER_FAILURES:
                 state.reading = None
                 self._trip_users(name, f"chamber {name} is lost: {error}")
         else:
             state.failures, state.message = 0, ""
             if state.reading.alarm is not None:
                 self._trip_users(name, f"chamber {name} reports {state.reading.alarm}")
+                await self._stop_chamber(name)
+
+    async def _stop_chamber(self, name: str) -> None:
+        """A chamber with an alarm is put into standby: it must not go on heating."""
+        try:
+            await self._bench.chambers[name].make_safe()
+        except Exception as error:  # told to people; the chamber's own limiter is the layer below
+            self._note("chamber", f"{name} could not be put into standby: {error}")
 
     def _trip_users(self, name: str, reason: str) -> None:
         """The loss of an auxiliary sensor is a trip, and so is the chamber's own alarm."""
@@ -409,22 +505,31 @@ class Station:
 
     async def _commit_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(COMMIT_EVERY_S)
-            await self._commit()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._commit_soon.wait(), COMMIT_EVERY_S)
+            self._commit_soon.clear()
+            try:
+                await self._commit()
+            except Exception:  # a defect here must not leave runs unrecorded from then on
+                logger.exception("commit failed")
 
     async def _seal_for_ever(self) -> None:
-        """Seal what an earlier engine left unsealed, then every running run, hourly."""
-        for run_id in await self._write(self._journal.unsealed):
-            await self._seal(run_id)
+        """Seal what was left unsealed, at the start and hourly, and with it every running run."""
         while True:
+            for run_id in await self._write(self._journal.unsealed):
+                await self._seal(run_id)
             await asyncio.sleep(SEAL_EVERY_S)
             for channel in self._channels.values():
                 if channel.run is not None:
                     await self._seal(channel.run.id)
 
     async def _seal(self, run_id: str) -> None:
-        """Move a run's samples into Parquet, beside the commits."""
-        await asyncio.get_running_loop().run_in_executor(self._helper, self._journal.seal, run_id)
+        """Move a run's samples into Parquet, beside the commits; what cannot be sealed now is tried hourly."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._helper, self._journal.seal, run_id)
+        except Exception as error:  # the samples are durable already: no reason to hold up a channel
+            logger.exception("%s could not be sealed", run_id)
+            self._note("not_sealed", f"{run_id} could not be sealed: {error}", run_id)
 
     async def _commit(self) -> None:
         """Make everything durable that happened since the last commit, in one transaction.
@@ -434,7 +539,7 @@ class Station:
         """
         async with self._committing:
             runs = [channel.run for channel in self._channels.values() if channel.run is not None]
-            commits = [commit for run in runs if (commit := run.take_commit()) is not None]
+            commits = [commit for run in runs if (commit := self._taken(run)) is not None]
             events, self._events = self._events, []
             if commits or events:
                 self._unsaved.append((commits, events))
@@ -442,15 +547,48 @@ class Station:
                 with self._time_held(runs):
                     try:
                         await self._write(self._journal.commit, *self._unsaved[0])
+                    except CommitRefused as refused:
+                        self._set_aside(refused)
+                        continue
                     except Exception as error:  # whatever keeps samples from the disk is a reason to stop
                         self._commit_failures += 1
                         logger.exception("commit failed (%d in a row)", self._commit_failures)
-                        if self._commit_failures == _COMMIT_FAILURES:
+                        if self._commit_failures >= _COMMIT_FAILURES:
                             for run in runs:
                                 run.trip(f"samples cannot be stored: {error}")
                         return
                 self._commit_failures = 0
                 self._unsaved.pop(0)
+
+    def _taken(self, run: Run) -> RunCommit | None:
+        """Take what a run has to store; a run that cannot give it must not go on."""
+        try:
+            commit = run.take_commit()
+        except Exception as error:
+            logger.exception("%s cannot be committed", run.id)
+            run.trip(f"samples cannot be stored: {error}")
+            return None
+        return self._without_samples(commit) if commit is not None and run.id in self._refused else commit
+
+    def _set_aside(self, refused: CommitRefused) -> None:
+        """One run's samples do not fit the stored ones: store everything else, and end that run."""
+        logger.error("%s", refused)
+        self._refused.add(refused.run)
+        commits, events = self._unsaved[0]
+        kept = [self._without_samples(commit) if commit.run == refused.run else commit for commit in commits]
+        told = self._event("commit_refused", str(refused), refused.run)
+        self._unsaved[0] = (kept, [*events, told])
+        for channel in self._channels.values():
+            if channel.run is not None and channel.run.id == refused.run:
+                channel.run.trip(f"samples cannot be stored: {refused}")
+
+    def _without_samples(self, commit: RunCommit) -> RunCommit:
+        """Return the commit without samples and position; the samples go to a file beside the database."""
+        if commit.rows:
+            path = self._journal.directory / f"refused-{commit.run}.jsonl"
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in commit.rows)
+        return replace(commit, rows=[], position_json=None)
 
     @contextlib.contextmanager
     def _time_held(self, runs: list[Run]) -> Any:
@@ -530,8 +668,8 @@ class Station:
             "temperature_degC": None if reading is None else reading.temperature - _ZERO_CELSIUS,
             "setpoint_degC": None if reading is None else reading.setpoint - _ZERO_CELSIUS,
             "alarm": None if reading is None else reading.alarm,
-            "ok": state.failures == 0 and not state.message,
-            "message": state.message,
+            "ok": state.failures == 0 and not state.message and not state.not_set,
+            "message": state.not_set or state.message,
         }
 
 
@@ -546,9 +684,11 @@ def _compile(
     return compile_recipe(parse_recipe(recipe, recipe_name), under_test, parameters), under_test
 
 
-def _envelope(cell: CellUnderTest) -> Envelope:
+def _envelope(cell: CellUnderTest, capabilities: Capabilities) -> Envelope:
+    """Return the cell's envelope, its current no larger than what the instrument can give anyway."""
     limits = cell.envelope_limits()
-    return Envelope(limits.voltage_min, limits.voltage_max, limits.current_max)
+    most = max(abs(amps) for amps in capabilities.current)
+    return Envelope(limits.voltage_min, limits.voltage_max, min(limits.current_max, most))
 
 
 def _identity_text(identity: Identity | None) -> str:
@@ -573,14 +713,22 @@ def _check_capabilities(program: Program, capabilities: Capabilities, source: st
                 f"{place}: readings every {instruction.poll_s:g} s; "
                 f"the instrument needs {capabilities.fastest_poll_s:g} s for one"
             )
-        if instruction.setpoint is None:
-            continue
-        operand = instruction.setpoint
-        values = (
-            [value * operand.factor for value in ladders[operand.name]] if isinstance(operand, Variable) else [operand]
-        )
-        low, high = capabilities.current if instruction.mode == "current" else capabilities.voltage
-        unit = "A" if instruction.mode == "current" else "V"
-        for value in values:
-            if not low <= value <= high:
-                raise Refused(f"{place}: {value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")
+        window, unit = (capabilities.current, "A") if instruction.mode == "current" else (capabilities.voltage, "V")
+        _check_operand(instruction.setpoint, ladders, window, unit, place)
+        _check_operand(instruction.current_limit, ladders, capabilities.current, "A", place)
+
+
+def _check_operand(
+    operand: Operand | None,
+    ladders: dict[str, tuple[float, ...]],
+    window: tuple[float, float],
+    unit: str,
+    place: str,
+) -> None:
+    if operand is None:
+        return
+    values = [value * operand.factor for value in ladders[operand.name]] if isinstance(operand, Variable) else [operand]
+    low, high = window
+    for value in values:
+        if not low <= value <= high:
+            raise Refused(f"{place}: {value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")

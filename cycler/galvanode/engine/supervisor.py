@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from galvanode.engine.heartbeat import Pulse
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import Bench, OpenBench, open_bench, read_bench
-from galvanode.instrument.roles import CyclerChannel
+from galvanode.instrument.roles import CyclerChannel, Instrument, ScriptedChannel, UnsafeState
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event
 
@@ -33,6 +33,7 @@ LOG_FILE = "supervisor.jsonl"
 HUNG_AFTER_S = {"engine": 1.0, "web": 5.0}
 """Silence after which a child counts as hung. A healthy one beats every 0.1 s; nothing burns while a page waits."""
 _LOOK_EVERY_S = 0.05
+_STOOD_STILL_S = 0.5
 _START_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
 _SAFE_WITHIN_S = 10.0
@@ -76,8 +77,12 @@ class Supervisor:
         self._lock = FileLock(data_dir / "supervisor.lock")
         self._ending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._stood_still_at = 0.0
+        """Until when this process itself did not run (a halted machine): silence before that says nothing."""
         self.failure: str | None = None
-        """Why the engine is not restarted any more, if so."""
+        """Why the station cannot go on, if so."""
+        self.not_safe: list[str] = []
+        """Instruments whose safe state could not be read back when it was last looked for."""
 
     async def start(self) -> None:
         """Take the data directory and start the children. Raises ``StationBusy``."""
@@ -96,24 +101,34 @@ class Supervisor:
     async def wait(self) -> None:
         """Return when the children are no longer kept: after ``close``, or if one fails for good."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in self._tasks:
-            if task.done():
-                task.result()
 
     async def close(self) -> None:
-        """End both children in order; the engine makes its channels safe before it goes."""
+        """End both children; the engine makes its channels safe before it goes, and that is read back here.
+
+        Raises ``UnsafeState`` if an instrument cannot be shown to be safe.
+        """
         self._ending.set()
-        for child in (self._web, self._engine):
-            if child is not None:
-                await self._end(child)
+        await asyncio.gather(*(self._end(child) for child in (self._web, self._engine) if child is not None))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._make_safe("ended", time.monotonic())
         await self._pulse.close()
         self._lock.release()
+        if self.not_safe:
+            raise UnsafeState(f"not shown to be safe: {', '.join(self.not_safe)}. Disconnect these cells by hand")
 
     # --- one child -------------------------------------------------------------------------------------
 
     async def _keep(self, child: Child) -> None:
         """Start a child, and again whenever it ends; after the engine's end make the cells safe first."""
+        try:
+            await self._keep_while_it_makes_sense(child)
+        except Exception as error:
+            logger.exception("the %s cannot be kept", child.name)
+            if child is self._engine:
+                self.failure = f"the engine cannot be kept: {error}"
+                await self._make_safe(self.failure, time.monotonic())
+
+    async def _keep_while_it_makes_sense(self, child: Child) -> None:
         starts: list[float] = []
         while not self._ending.is_set():
             starts = [start for start in starts if time.monotonic() - start < _RESTARTS_WITHIN_S]
@@ -136,46 +151,51 @@ class Supervisor:
             )
             self._log(f"{child.name}_started", f"{child.name} started", pid=process.pid)
             reason = await self._watch(child, process)
-            if self._ending.is_set():
-                return
             noticed = time.monotonic()
             process.kill()
             await _exit_of(process)
-            self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=process.pid)
-            if child is self._engine:
+            if child is self._engine and not self._ending.is_set():
                 await self._make_safe(reason, noticed)
-            else:
+            self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=process.pid)
+            if child is self._web:
                 await self._pause(0.5)
 
     async def _watch(self, child: Child, process: subprocess.Popen[bytes]) -> str:
-        """Return why the child needs a successor: it ended, or its heart stopped."""
-        started = time.monotonic()
+        """Return why the child needs a successor: it ended, or its heart stopped. Also while it is being ended."""
+        started = looked = time.monotonic()
         gone = self._pulse.gone(child.name)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(gone.wait(), _LOOK_EVERY_S)
+            now = time.monotonic()
+            if now - looked > _STOOD_STILL_S:
+                self._stood_still_at = now
+            looked = now
             if (status := process.poll()) is not None:
                 return f"ended with status {status}"
             if gone.is_set():
-                return "hung up"
+                if not self._ending.is_set():
+                    return "hung up"
+                if await _exits_within(process, _LOOK_EVERY_S):
+                    continue  # its last act in an orderly end
+                return "hung up but did not end"
             if not self._pulse.has_begun(child.name):
-                if time.monotonic() - started > _START_WITHIN_S:
+                if now - started > _START_WITHIN_S:
                     return f"did not start within {_START_WITHIN_S:.0f} s"
-            elif (silence := self._pulse.silence_s(child.name)) > HUNG_AFTER_S[child.name]:
+                continue
+            silence = min(self._pulse.silence_s(child.name), now - self._stood_still_at)
+            if silence > HUNG_AFTER_S[child.name]:
                 return f"has been silent for {silence:.2f} s"
 
     async def _end(self, child: Child) -> None:
+        """Ask a child to end, and end it if it does not; a hanging one is ended by its watcher before."""
         process = child.process
         if process is None or process.poll() is not None:
             return
         process.terminate()
-        try:
-            await asyncio.wait_for(_exit_of(process), _STOP_WITHIN_S)
-        except TimeoutError:
+        if not await _exits_within(process, _STOP_WITHIN_S):
             process.kill()
             await _exit_of(process)
-            if child is self._engine:
-                await self._make_safe("did not end in time", time.monotonic())
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -188,28 +208,31 @@ class Supervisor:
 
         Instruments simulated inside the engine ended with it; there is nothing to open.
         """
-        opened = open_bench(_outside_the_engine(self._bench))
-        results = await asyncio.gather(
-            *(
-                self._make_one_safe(name, instrument, noticed)
-                for name, instrument in opened.instruments.items()
-                if isinstance(instrument, CyclerChannel)
-            )
-        )
-        await _close_quietly(opened)
-        told = [("engine_lost", f"the engine {reason}")]
-        told += [("made_safe" if ok else "not_safe", message) for ok, message in results]
+        noted: list[tuple[str, str]] = [("engine_lost", f"the engine {reason}")]
         try:
-            await asyncio.to_thread(_record, self._data_dir, told)
+            opened = open_bench(_outside_the_engine(self._bench))
+        except Exception as error:
+            logger.exception("the instruments cannot be opened")
+            self.not_safe = [f"every instrument ({error})"]
+            return
+        cyclers = {name: item for name, item in opened.instruments.items() if _can_drive_a_cell(item)}
+        results = await asyncio.gather(*(self._make_one_safe(name, item, noticed) for name, item in cyclers.items()))
+        self.not_safe = [name for name, (ok, _) in zip(cyclers, results, strict=True) if not ok]
+        await _close_quietly(opened)
+        noted += [("made_safe" if ok else "not_safe", message) for ok, message in results]
+        if self._ending.is_set() and not self.not_safe:
+            return  # an orderly end is no event
+        try:
+            await asyncio.to_thread(_record, self._data_dir, noted)
         except Exception:  # the cells come first: the engine is restarted whatever the store says
             logger.exception("what the supervisor did could not be stored; it is in %s", LOG_FILE)
 
-    async def _make_one_safe(self, name: str, instrument: CyclerChannel, noticed: float) -> tuple[bool, str]:
+    async def _make_one_safe(self, name: str, instrument: Instrument, noticed: float) -> tuple[bool, str]:
         deadline = time.monotonic() + _SAFE_WITHIN_S
         while True:
             try:
                 await instrument.make_safe()
-            except GalvanodeError as error:
+            except Exception as error:  # whatever went wrong, the output may still be on
                 message = f"{name} is not safe: {error}"
                 self._log("not_safe", message, instrument=name)
                 if time.monotonic() > deadline:
@@ -222,9 +245,11 @@ class Supervisor:
                 return True, message
 
     def _log(self, kind: str, message: str, **details: Any) -> None:
-        logger.log(logging.INFO if kind.endswith("_started") else logging.WARNING, "%s", message)
+        quiet = kind.endswith("_started") or (self._ending.is_set() and kind != "not_safe")
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", message)
         line = json.dumps({"unix_time_s": time.time(), "kind": kind, "message": message, **details})
-        with (self._data_dir / LOG_FILE).open("a", encoding="utf-8") as file:
+        # A full disk must not come between a lost engine and the cells.
+        with contextlib.suppress(OSError), (self._data_dir / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
@@ -232,6 +257,18 @@ def _outside_the_engine(bench: Bench) -> Bench:
     real = {name: entry for name, entry in bench.instruments.items() if entry.simulated is None}
     channels = {name: channel for name, channel in bench.channels.items() if channel.cycler in real}
     return Bench(bench.title, bench.visa, real, channels, bench.document)
+
+
+def _can_drive_a_cell(instrument: Instrument) -> bool:
+    return isinstance(instrument, CyclerChannel | ScriptedChannel)
+
+
+async def _exits_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(_exit_of(process), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _exit_of(process: subprocess.Popen[bytes]) -> int:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _VISA_ERRORS = (VisaIOError, InvalidSession, OSError, UnicodeError, ValueError)
 
+_MOST_LATE_ANSWERS = 100
+
 SIMULATOR_BACKEND = "galvanode"
 """Name of the PyVISA backend of the in-process simulator."""
 
@@ -101,6 +103,17 @@ def _query(session: MessageBasedResource, message: str) -> str:
     return answer.removesuffix(ending)
 
 
+def _await_silence(session: MessageBasedResource) -> None:
+    """Let late answers pass, until none has come for as long as an answer is waited for."""
+    try:
+        for _ in range(_MOST_LATE_ANSWERS):
+            session.read_raw()
+    except VisaIOError as error:
+        if error.error_code != constants.StatusCode.error_timeout:
+            raise
+    session.flush(constants.BufferOperation.discard_read_buffer)
+
+
 def _close(session: MessageBasedResource) -> None:
     # A connection that is gone already cannot be closed; there is nothing left to do about it.
     with contextlib.suppress(*_VISA_ERRORS):
@@ -166,10 +179,12 @@ class ThreadedLink:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"link-{name}")
         self._turn = asyncio.Lock()
         self._dirty = False
+        self._late_answers = False
+        """A serial line may still bring them: it has no connection that a new one could replace."""
 
     async def query(self, message: str) -> str:
         """Send a message and return its one-line answer."""
-        return await self._call(lambda session: _query(session, message))
+        return await self._call(lambda session: self._ask(session, message))
 
     async def write(self, message: str) -> None:
         """Send a message that has no answer."""
@@ -188,14 +203,23 @@ class ThreadedLink:
             self._dirty = False
             return answer
 
+    def _ask(self, session: MessageBasedResource, message: str) -> str:
+        if self._late_answers:  # commands do not wait for this: the one that makes a cell safe is sent at once
+            _await_silence(session)
+            self._late_answers = False
+        return _query(session, message)
+
     def _blocking_call(self, action: Callable[[MessageBasedResource], T], reopen: bool) -> T:
         try:
             if reopen:
                 self._close_session()
             if self._session is None:
                 self._session = _open(self._backend, self.resource, self._settings)
+                self._late_answers = reopen and isinstance(self._session, SerialInstrument)
             return action(self._session)
-        except _VISA_ERRORS as error:
+        except LinkError:
+            raise
+        except Exception as error:  # pyvisa-py raises a bare Exception for a connection that times out
             raise _as_link_error(self.name, self.resource, error) from error
 
     def _close_session(self) -> None:

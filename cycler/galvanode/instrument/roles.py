@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading, Reading
+from galvanode.instrument.tasks import Collected, Cutoff, Task
 
 
 class UnsafeState(GalvanodeError):
@@ -29,13 +30,17 @@ class InstrumentError(GalvanodeError):
 class Capabilities:
     """What a cycler channel can do; the engine refuses a program that asks for more."""
 
-    modes: frozenset[Literal["rest", "current", "voltage"]]
+    modes: frozenset[Literal["rest", "current", "voltage", "sweep", "impedance"]]
     voltage: tuple[float, float]
     """V, lowest and highest."""
     current: tuple[float, float]
     """A, lowest and highest."""
     fastest_poll_s: float
     """Shortest real time between two readings, s."""
+    current_floor: float = 1e-6
+    """A by which a current that is held may read wrong, whatever its size: offset of the lowest ranges."""
+    frequency: tuple[float, float] | None = None
+    """Hz, lowest and highest of an impedance measurement; None without one."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,35 @@ class CyclerChannel(Instrument, Protocol):
 
     async def read(self) -> Reading:
         """Measure voltage and current together. Raises ``BadReading`` for NaN and overflow."""
+        ...
+
+
+@runtime_checkable
+class ScriptedChannel(Instrument, Protocol):
+    """One channel of an instrument that runs a whole step by itself and streams what it measures."""
+
+    capabilities: Capabilities
+
+    async def prepare(self, envelope: Envelope) -> None:
+        """Bring the instrument into a known state and remember the envelope. The cell stays off."""
+        ...
+
+    async def start(self, task: Task, cutoffs: tuple[Cutoff, ...] = ()) -> None:
+        """Hand a task to the instrument and let it begin; returns once the instrument has accepted it.
+
+        The envelope and ``cutoffs`` act on the instrument; the cell is off there when the task ends, however
+        it ends. Raises ``OutOfRange`` and sends nothing if the instrument cannot do it.
+        """
+        ...
+
+    async def collect(self) -> Collected:
+        """Take what has arrived since the last call, without waiting for more. Readings carry the
+        instrument's time since the task began.
+        """
+        ...
+
+    async def abort(self) -> None:
+        """End the task now; the cell is off afterwards."""
         ...
 
 

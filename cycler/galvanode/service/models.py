@@ -283,6 +283,8 @@ class AnalysisResult(_Answer):
 
     value: float | int | str | None = None
     unit: str | None = None
+    low: Number = Field(default=None, description="lower end of the 95 % interval, where there is one")
+    high: Number = Field(default=None, description="upper end of it")
 
 
 class PlotSeries(_Answer):
@@ -291,6 +293,8 @@ class PlotSeries(_Answer):
     name: str
     unit: str
     values: list[Number]
+    x: list[Number] | None = Field(default=None, description="its own abscissa, instead of the plot's")
+    markers: bool = Field(default=False, description="points rather than a line")
 
 
 class AnalysisPlot(_Answer):
@@ -300,6 +304,9 @@ class AnalysisPlot(_Answer):
     title: str
     x: PlotSeries
     y: list[PlotSeries]
+    equal_axes: bool = Field(default=False, description="one unit is as long on both axes")
+    log_x: bool = False
+    log_y: bool = False
 
 
 class Analysis(_Answer):

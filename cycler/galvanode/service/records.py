@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from galvanode.analysis import RunData, analyse, plots
+from galvanode.analysis import analyse, plots
 from galvanode.errors import InvalidInput
+from galvanode.results import plain, run_data
 from galvanode.service.live import Points
 from galvanode.service.models import (
     Analysis,
@@ -227,7 +228,7 @@ def _analysed(store: Store, record: RunRecord) -> Analysis:
     names = list(record.analyses)
     if not names or record.samples == 0:
         return Analysis(run=record.id, analyses=names, problem=None if not names else "no samples yet")
-    data = RunData(samples=store.samples(record.id), steps=store.steps(record.id), area_m2=record.area_m2)
+    data = run_data(store, record)
     try:
         results, drawn = analyse(names, data), plots(names, data)
     except InvalidInput as error:
@@ -235,7 +236,7 @@ def _analysed(store: Store, record: RunRecord) -> Analysis:
     return Analysis(
         run=record.id,
         analyses=names,
-        results={name: AnalysisResult(value=_plain(found.value), unit=found.unit) for name, found in results.items()},
+        results={name: AnalysisResult(**_plain(found)) for name, found in plain(results).items()},
         plots=[AnalysisPlot.model_validate({"name": name, **plot}) for name, plot in drawn.items()],
     )
 

@@ -35,7 +35,7 @@ class Journal:
 
         Raises ``StoreError`` if it holds a database of another version or program.
         """
-        self._directory = directory
+        self.directory = directory
         (directory / RUNS).mkdir(parents=True, exist_ok=True)
         self._connection = open_for_writing(directory)
         self._sealing = threading.Lock()
@@ -115,7 +115,7 @@ class Journal:
         any point, no committed sample is lost or doubled.
         """
         with self._sealing:
-            seal(self._directory, run)
+            seal(self.directory, run)
 
     def close(self) -> None:
         """Close the database; what was committed is on disk already."""
@@ -137,13 +137,15 @@ class Journal:
             "SELECT samples, test_time_s FROM progress WHERE run = ?", (number,)
         ).fetchone()
         if found is None:
-            raise InvalidInput(f"there is no run {commit.run!r} in {self._directory}")
+            raise InvalidInput(f"there is no run {commit.run!r} in {self.directory}")
         samples, test_time_s = found
         if commit.rows:
             first, samples = samples + 1, samples + len(commit.rows)
             data = to_bytes(to_batch(commit.run, commit.rows, first))
             self._connection.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (number, first, samples, data))
             test_time_s = commit.rows[-1][_TEST_TIME_COLUMN]
+        if commit.position_json is not None and json.loads(commit.position_json).get("samples", samples) != samples:
+            raise CommitRefused(commit.run, f"its position does not belong to its {samples} committed samples")
         self._connection.execute(
             "UPDATE progress SET state = :state, end_reason = :reason, samples = :samples,"
             " test_time_s = :test_time, updated_unix_s = :now,"

@@ -26,6 +26,7 @@ from galvanode.store.schema import (
     TEST_TIME,
     run_id,
     run_number,
+    with_columns,
 )
 from galvanode.store.tiers import BUCKET
 
@@ -188,7 +189,7 @@ class Store:
 def _together(tables: list[pa.Table], names: Sequence[str]) -> pa.Table:
     names = list(dict.fromkeys(names))
     empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
-    return pa.concat_tables([empty, *(t.select(names).replace_schema_metadata(None) for t in tables)])
+    return pa.concat_tables([empty, *(with_columns(t, names).replace_schema_metadata(None) for t in tables)])
 
 
 def _between(table: pa.Table, start_s: float | None, end_s: float | None) -> pa.Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +33,9 @@ DISCHARGED = "Discharging Capacity / Ah"
 CHARGE_ENERGY = "Charging Energy / Wh"
 DISCHARGE_ENERGY = "Discharging Energy / Wh"
 RECORD = "Record Index / 1"
+FREQUENCY = "Frequency / Hz"
+REAL_IMPEDANCE = "Real Impedance / ohm"
+IMAGINARY_IMPEDANCE = "Imaginary Impedance / ohm"
 
 SAMPLE_SCHEMA: pa.Schema = pa.schema(
     [
@@ -50,10 +53,14 @@ SAMPLE_SCHEMA: pa.Schema = pa.schema(
         pa.field(CHARGE_ENERGY, pa.float64(), nullable=False),
         pa.field(DISCHARGE_ENERGY, pa.float64(), nullable=False),
         pa.field(RECORD, pa.int64(), nullable=False),
+        pa.field(FREQUENCY, pa.float64(), nullable=True),
+        pa.field(REAL_IMPEDANCE, pa.float64(), nullable=True),
+        pa.field(IMAGINARY_IMPEDANCE, pa.float64(), nullable=True),
     ]
 )
 """One sample, with the labels of the Battery Data Format. Positive current charges; capacities and
-energies count from the start of the run and never reset."""
+energies count from the start of the run and never reset. The last three belong to the points of an impedance
+spectrum, whose voltage is the direct one and whose current is 0; all other samples have nulls there."""
 
 FIRST_RECORD = 1
 """``Record Index / 1`` of a run's first sample; each later sample has one more."""
@@ -78,7 +85,7 @@ STEP_SCHEMA: pa.Schema = pa.schema(
 FINISHED_STATES = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
 STATES = FINISHED_STATES | {"queued", "running", "paused", "interrupted"}
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x47414C56  # "GALV": tells our database from any other SQLite file
 
 _TABLES = (
@@ -128,8 +135,23 @@ _TABLES = (
     "CREATE INDEX events_of_run ON events (run, id)",
 )
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+def _impedance_columns(_: sqlite3.Connection) -> None:
+    """Version 2 added the columns of impedance; chunks and parts written before are read as having nulls there."""
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _impedance_columns}
 """Version -> what brings a database of that version to the next; runs inside one transaction."""
+
+
+def with_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return those columns of samples; columns that did not exist when they were written hold nulls."""
+    if set(names) <= set(table.column_names):
+        return table.select(list(names))
+    for label in map(SAMPLE_SCHEMA.field, names):
+        if label.name not in table.column_names and label.nullable:
+            table = table.append_column(label, pa.nulls(table.num_rows, label.type))
+    return table.select(list(names))
 
 
 def run_id(number: int) -> str:

@@ -37,7 +37,7 @@ from galvanode.store.parts import (
 )
 from galvanode.store.query import select_run
 from galvanode.store.records import RunRecord
-from galvanode.store.schema import FINISHED_STATES, FIRST_RECORD, RECORD, RUNS, SAMPLE_SCHEMA, run_number
+from galvanode.store.schema import FINISHED_STATES, FIRST_RECORD, RECORD, RUNS, SAMPLE_SCHEMA, run_number, with_columns
 from galvanode.store.tiers import tier_rows
 
 ROW_GROUP = 65_536
@@ -162,7 +162,7 @@ def _tables_of(
 ) -> Iterator[pa.Table]:
     for part in merged:
         for table in row_groups(path_of(directory, part.file)):
-            yield table.replace_schema_metadata(None)
+            yield with_columns(table.replace_schema_metadata(None), SAMPLE_SCHEMA.names)
     after = sealed
     while after < record.samples:
         # A few at a time, so that no read transaction lasts: the log cannot shrink meanwhile.

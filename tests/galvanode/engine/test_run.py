@@ -345,3 +345,118 @@ async def test_a_program_that_never_passes_time_is_ended():
     await finish(run)
     assert run.state == "tripped"
     assert "end conditions" in (run.end_reason or "")
+
+
+async def test_a_pause_that_meets_the_steps_own_end_does_not_repeat_the_step():
+    run, cycler = make(program(step(until=(after(10.0),)), step("rest", step_id=2)))
+    cycler.at(10.0, run.pause)
+    run.start()
+    while run.state != "paused":
+        await asyncio.sleep(0.001)
+    run.resume()
+    await run.finished.wait()
+    assert run.state == "completed"
+    assert run.position.charge_c == pytest.approx(0.01)
+    assert cycler.calls.count("current 0.001") == 1
+
+
+async def test_a_shutdown_during_a_pause_leaves_the_run_paused():
+    run, cycler = make(program(step(until=(after(1000.0),))))
+    cycler.at(100.0, run.pause)
+    cycler.at(100.0, run.interrupt)
+    await finish(run)
+    assert run.state == "paused"
+    taken_up, _ = make(program(step(until=(after(1000.0),))), position=run.position, state="paused")
+    taken_up.interrupt()
+    taken_up.start()
+    await asyncio.wait_for(taken_up.finished.wait(), 1)
+    assert taken_up.state == "paused"
+
+
+async def test_nothing_takes_back_a_trip():
+    run, cycler = make(program(step(until=(after(1000.0),))))
+    cycler.at(100.0, lambda: (run.trip("the chamber is lost"), run.pause(), run.resume(), run.interrupt()))
+    await finish(run)
+    assert run.state == "tripped"
+    assert run.end_reason == "the chamber is lost"
+
+
+async def test_a_trip_is_told_before_the_channel_is_made_safe():
+    told: list[str] = []
+    run, cycler = make(program(step()), on_change=lambda: told.append(f"{run.state} {cycler.on}"))
+    cycler.script[4] = Reading(5.5, 0.001, 100.0, False, None)
+    await finish(run)
+    assert "tripped True" in told
+
+
+async def test_limits_are_looked_at_as_often_as_asked_whatever_else_wakes_the_run():
+    times: list[float] = []
+    run, cycler = make(program(step(record=Record(every_s=15.0), poll_s=10.0, until=(after(300.0),))))
+    cycler.voltage = lambda: times.append(cycler.clock.now()) or 0.1
+    await finish(run)
+    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    assert max(gaps) <= 10.0 + 1e-6
+
+
+async def test_a_held_voltage_draws_no_more_than_the_steps_own_limit():
+    limits = Limits(voltage=Window(min=-5, max=5), current=Window(min=-0.0001, max=0.0001))
+    run, cycler = make(program(step("voltage", 0.005, limits=limits)))
+    await finish(run)
+    assert "voltage 0.005 0.0001" in cycler.calls
+
+
+async def test_a_limit_that_acts_while_a_voltage_is_held_is_no_trip():
+    run, cycler = make(program(step("voltage", 1.0, until=(after(3.0),))))
+    for number in range(1, 10):
+        cycler.script[number] = Reading(0.9, 0.1000004 + 1e-8 * number, float(number), True, None)
+    await finish(run)
+    assert run.state == "completed"
+
+
+async def test_a_pause_does_not_count_towards_the_time_a_loop_is_bounded_by():
+    loop = Loop(loop_id="l", turns=10**6, until_s=95.0, counts_cycles=True, end=2, line=1)
+    clock = JumpingClock()
+    run, cycler = make(program(loop, step(), EndLoop(start=0)), clock)
+    cycler.at(35.0, run.pause)
+    run.start()
+    while run.state != "paused":
+        await asyncio.sleep(0.001)
+    with clock.actor():
+        await clock.sleep_until(clock.now() + 1000.0)
+    run.resume()
+    await run.finished.wait()
+    assert run.position.cycle == 10
+    assert run.position.test_time_s == pytest.approx(1100.0)
+
+
+async def test_a_source_that_delivers_nothing_of_a_small_current_is_noticed():
+    run, cycler = make(program(step(setpoint=1e-6)))
+    cycler.capabilities = Capabilities(frozenset({"current"}), (-10, 10), (-1, 1), 0.01, current_floor=5e-8)
+    cycler.script[3] = Reading(0.0, 0.0, 100.0, False, None)
+    await finish(run)
+    assert run.state == "tripped"
+
+
+async def test_a_driver_that_fails_in_an_unknown_way_leaves_the_channel_marked_unsafe():
+    run, cycler = make(program(step()))
+
+    async def broken() -> None:
+        raise Exception("could not connect")  # noqa: TRY002
+
+    cycler.make_safe = broken  # type: ignore[method-assign]
+    await finish(run)
+    assert run.unsafe == "could not connect"
+    assert "not safe" in (run.end_reason or "")
+
+
+async def test_half_cycles_of_a_few_readings_can_be_stored():
+    loop = Loop(
+        loop_id="l", turns=3, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=3, line=1
+    )
+    short = (after(7.0),)
+    run, _ = make(program(loop, step(until=short), step(setpoint=-0.001, step_id=2, until=short), EndLoop(start=0)))
+    run.start()
+    while not run.finished.is_set():
+        run.take_commit()
+        await asyncio.sleep(0)
+    assert run.state == "completed"

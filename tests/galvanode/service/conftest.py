@@ -187,6 +187,9 @@ class Ramp:
                     0.0,
                     0.0,
                     self.records,
+                    None,
+                    None,
+                    None,
                 )
             )
             self.time_s += self.every_s

@@ -105,7 +105,8 @@ async def test_events_tell_what_happened(web: httpx.AsyncClient) -> None:
 
 async def test_analysis_gives_figures_with_units_and_a_plot(web: httpx.AsyncClient) -> None:
     found = (await web.get("/api/runs/r0001/analysis")).json()
-    assert found["results"]["critical_current_density"] == {"value": pytest.approx(0.8), "unit": "mA/cm2"}
+    figure = found["results"]["critical_current_density"]
+    assert figure == {"value": pytest.approx(0.8), "unit": "mA/cm2", "low": None, "high": None}
     assert found["plots"][0]["name"] == "critical_current_density"
     assert (await web.get("/api/runs/r0001/analysis")).json() == found
 

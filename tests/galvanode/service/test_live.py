@@ -230,6 +230,7 @@ class Writer:
         for _ in range(count):
             self._records += 1
             self._time_s += 1.0
-            rows.append((self._time_s, 0.0, 0.01, 1e-4, 1, 5, 2, 0.0, None, 0.0, 0.0, 0.0, 0.0, self._records))
+            counted = (0.0, 0.0, 0.0, 0.0, self._records, None, None, None)
+            rows.append((self._time_s, 0.0, 0.01, 1e-4, 1, 5, 2, 0.0, None, *counted))
         self._journal.commit([RunCommit("r0002", rows, "{}", "running", None, self._time_s)])
         return [row[0] for row in rows]

@@ -46,6 +46,7 @@ def rows() -> Callable[[int, int], list[Row]]:
             sign = 1 if step % 2 == 0 else -1
             noise = random.Random(record).gauss(0, 1e-4)
             temperature = None if record % 7 == 0 else 25.0 + noise
+            spectrum = (1e5 / record, 100.0 + noise, -1e-2 * record) if record % 11 == 0 else (None, None, None)
             made.append(
                 (
                     float(record),
@@ -62,6 +63,7 @@ def rows() -> Callable[[int, int], list[Row]]:
                     record * 3e-9,
                     record * 4e-9,
                     record,
+                    *spectrum,
                 )
             )
         return made

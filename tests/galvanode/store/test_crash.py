@@ -27,7 +27,7 @@ while True:
     rows = []
     for _ in range(count):
         record += 1
-        rows.append((float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *[0.0] * 4, record))
+        rows.append((float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *[0.0] * 4, record, None, None, None))
     journal.commit([RunCommit(run.id, rows, str(record), "running", None, 1e9 + record)])
     print(record, flush=True)
     if tick % 9 == 0:

@@ -79,7 +79,7 @@ def test_what_is_not_a_number_never_becomes_a_sample(journal, new_run, commit_of
 
 def test_rows_of_another_width_are_refused(journal, new_run, commit_of, rows):
     run = journal.create_run(new_run)
-    with pytest.raises(CommitRefused, match="14 numbers"):
+    with pytest.raises(CommitRefused, match="17 numbers"):
         journal.commit([commit_of(run, 1, 3, rows=[row[1:] for row in rows(1, 3)])])
 
 
@@ -144,7 +144,7 @@ def test_a_store_of_another_version_is_refused_by_name(journal, tmp_path):
     with sqlite3.connect(tmp_path / DATABASE) as other:
         other.execute("UPDATE schema_version SET version = 99")
     other.close()
-    with pytest.raises(StoreError, match="store version 99; this program works with version 1: use the newer"):
+    with pytest.raises(StoreError, match="store version 99; this program works with version 2: use the newer"):
         Journal(tmp_path)
     with pytest.raises(StoreError, match="store version 99"):
         Store(tmp_path).runs()

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import MODEL_FAULTS, ActiveFault, Fault
 
 _NUMBER = re.compile(rb"[-+]?\d+\.\d+(?:E[-+]?\d+)?", re.IGNORECASE)
 _LONGEST_MESSAGE = 65_536
+_OF_LINES = frozenset({"drop_reply", "garble", "truncate"})
+"""Faults that can strike a line that was not asked for."""
 
 
 class Device(Protocol):
@@ -36,6 +38,19 @@ class Device(Protocol):
         ...
 
 
+@runtime_checkable
+class Talker(Protocol):
+    """A device that also speaks without being asked."""
+
+    def unasked(self, patience: float) -> bytes:
+        """Return what it has said of its own accord by now, in whole lines.
+
+        With ``patience`` it goes ahead of the clock, by that many seconds at most, until it says something:
+        a host that waits for a line stops a simulated clock that would have to pass first.
+        """
+        ...
+
+
 class Reply(NamedTuple):
     """What comes back, and how late (real time, s)."""
 
@@ -55,6 +70,7 @@ class Wire:
         self.driver = driver
         self.device = device
         self.receive = device.receive
+        self._talker = device if isinstance(device, Talker) else None
         self._started = process_clock().now()
         self._faults = [ActiveFault(fault) for fault in faults]
         self._playing: list[ActiveFault] = []
@@ -106,6 +122,29 @@ class Wire:
             data, delay = _on_the_wire(fault, data, delay)
         self._drop_spent()
         return [Reply(data, delay)] if data else []
+
+    @property
+    def talks(self) -> bool:
+        """Whether the instrument says things that it was not asked."""
+        return self._talker is not None
+
+    def unasked(self, patience: float = 0.0) -> bytes:
+        """What the instrument has said of its own accord. Faults strike it line by line."""
+        if self._talker is None:
+            return b""
+        data = self._talker.unasked(patience)
+        if not (data and self.faulty):
+            return data
+        elapsed = self._elapsed()
+        lines = b"".join(self._struck(line, elapsed) for line in data.splitlines(keepends=True))
+        self._drop_spent()
+        return lines
+
+    def _struck(self, line: bytes, elapsed: float) -> bytes:
+        for active in self._faults:
+            if active.fault.kind in _OF_LINES and active.strikes(line, elapsed):
+                line, _ = _on_the_wire(active.fault, line, 0.0)
+        return line
 
     def _play_model_faults(self, striking: list[Fault]) -> None:
         for active in list(self._playing):

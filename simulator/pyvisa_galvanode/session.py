@@ -84,6 +84,7 @@ class Session:
     def get(self, attribute: ResourceAttribute) -> Any:
         """Value of a VISA attribute; raises ``KeyError`` if the session has none such."""
         if attribute == ResourceAttribute.asrl_avalaible_number and self.is_serial:
+            self._arrived += self.wire.unasked()
             return len(self._arrived)
         return self.attributes[attribute]
 
@@ -127,8 +128,10 @@ class Session:
             raise VisaIOError(StatusCode.error_connection_lost)
         if self._late:
             self._receive_late()
-        arrived = self._arrived
         stop = self._stop_at
+        if self.wire.talks:
+            self._listen(stop, count)
+        arrived = self._arrived
         if stop is not None:
             end = arrived.find(stop, 0, count) + 1
             if end:
@@ -143,6 +146,18 @@ class Session:
         if not arrived and not self.is_stream and not self._late:
             self.wire.device.query_error(-420)
         raise VisaIOError(StatusCode.error_timeout)
+
+    def _listen(self, stop: bytes | None, count: int) -> None:
+        """Take what the instrument says of its own accord; wait for it within the timeout, in its time."""
+        self._arrived += self.wire.unasked()
+        timeout = self.attributes[ResourceAttribute.timeout_value]
+        if timeout in (constants.VI_TMO_IMMEDIATE, constants.VI_TMO_INFINITE):
+            return
+        while len(self._arrived) < count and (stop is None or stop not in self._arrived):
+            heard = self.wire.unasked(timeout / 1000.0)
+            if not heard:
+                return
+            self._arrived += heard
 
     def _receive_late(self) -> None:
         """Take what is due within the timeout; what is later than that arrives after this read has failed."""
@@ -165,5 +180,6 @@ class Session:
 
     def discard_input(self) -> None:
         """Forget what has arrived."""
+        self.wire.unasked()
         self._arrived = b""
         self._late.clear()

@@ -21,12 +21,12 @@ def clock() -> Iterator[HandClock]:
 
 
 @pytest.fixture
-def bound_to(clock: HandClock, tmp_path: Path) -> Iterator[Callable[[str], Bound]]:
+def bound_to(clock: HandClock, tmp_path: Path) -> Iterator[Callable[..., Bound]]:
     """Open a driver by name, at its simulated instrument."""
     made: list[Bound] = []
 
-    def open_one(name: str) -> Bound:
-        made.append(bind(name, tmp_path, clock))
+    def open_one(name: str, resource: str = "TCPIP::10.0.0.5::5025::SOCKET") -> Bound:
+        made.append(bind(name, tmp_path, clock, resource))
         return made[-1]
 
     yield open_one

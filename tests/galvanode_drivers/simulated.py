@@ -95,10 +95,11 @@ class Bound:
         self.instrument.wire.receive(message.encode())
 
 
-def bind(name: str, folder: Path, clock: HandClock) -> Bound:
+def bind(name: str, folder: Path, clock: HandClock, resource: str) -> Bound:
     """Open the driver of that name at its simulated instrument."""
     path = folder / f"{name}.yaml"
-    path.write_text(f"title: t\ninstruments:\n  {name}: {{driver: {name}, simulated: {SIMULATED[name]}}}\n")
+    entry = f"{{driver: {name}, resource: '{resource}', simulated: {SIMULATED[name]}}}"
+    path.write_text(f"title: t\ninstruments:\n  {name}: {entry}\n")
     bench: Bench = read_bench(path)
     driver: Any = open_bench(bench).instruments[name]
     driver.link = link = Recorder(driver.link)

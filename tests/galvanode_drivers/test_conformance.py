@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import typing
 from collections.abc import Callable
@@ -34,7 +35,7 @@ SCPI = [name for name, driver in DRIVERS.items() if issubclass(driver, ScpiInstr
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 NO_READINGS = ["nan", "9.91E37", "+9.9E37", "-9.9E37", "inf", "", "1.2.3"]
 
-Open = Callable[[str], Bound]
+Open = Callable[..., Bound]
 every_driver = pytest.mark.parametrize("name", DRIVERS)
 every_cycler = pytest.mark.parametrize("name", CYCLERS)
 every_chamber = pytest.mark.parametrize("name", CHAMBERS)
@@ -105,9 +106,7 @@ def test_every_setting_has_one_argument_a_question_and_what_belongs_to_its_kind(
 
 
 @every_scpi_driver
-async def test_every_setting_takes_its_limits_and_its_choices_and_reads_back_what_was_set(
-    name: str, bound_to: Open
-):
+async def test_every_setting_takes_its_limits_and_its_choices_and_reads_back_what_was_set(name: str, bound_to: Open):
     bound = bound_to(name)
     for key, setting in vars(DRIVERS[name]).items():
         if not isinstance(setting, Setting):
@@ -435,15 +434,13 @@ async def test_the_instruments_own_time_advances_from_reading_to_reading(name: s
     for _ in range(20):
         bound.clock.pass_time(0.5)
         times.append((await driver.read()).instrument_time)
-    assert all(later > earlier for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(times))
 
 
 @every_cycler
 async def test_what_another_program_left_behind_changes_no_reading(name: str, bound_to: Open):
     bound = bound_to(name)
-    bound.say(
-        "*RST;:SENS:COUN 5;:SENS:VOLT:RANG 0.02;:SENS:VOLT:REL 0.3;:SENS:VOLT:REL:STAT ON;:SENS:VOLT:NPLC 0.01"
-    )
+    bound.say("*RST;:SENS:COUN 5;:SENS:VOLT:RANG 0.02;:SENS:VOLT:REL 0.3;:SENS:VOLT:REL:STAT ON;:SENS:VOLT:NPLC 0.01")
     bound.say(":SENS:VOLT:AVER:COUN 100;:SENS:VOLT:AVER ON;:SOUR:CURR:READ:BACK OFF;:SOUR:CURR:RANG 0.01")
     bound.say(":SOUR:CURR:VLIM 0.02;:FORM:ASC:PREC 3;:FORM REAL;:NO:SUCH:COMMAND")
     driver = bound.driver
@@ -479,6 +476,16 @@ async def test_an_answer_damaged_on_its_way_is_never_a_reading(name: str, kind: 
         with pytest.raises((BadReading, LinkError)):
             await driver.read()
         assert await driver.read()
+
+
+@every_driver
+async def test_an_answer_cut_short_is_no_reading_where_messages_end_by_themselves(name: str, bound_to: Open):
+    bound = bound_to(name, "GPIB0::18::INSTR")  # EOI ends a message, whatever came before
+    driver = await started(bound)
+    bound.inject("truncate", count=1)
+    with pytest.raises(LinkError, match="cut short"):
+        await driver.read()
+    assert await driver.read()
 
 
 @every_driver

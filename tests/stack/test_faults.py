@@ -109,7 +109,7 @@ def test_an_instrument_that_is_gone_ends_the_run_as_communication_lost(tmp_path:
     ended = run(tmp_path, "{kind: disconnect, after: 45 min}", "{kind: refuse_connection, after: 45 min}")
     assert (ended.status, ended.state) == (1, "communication_lost")
     assert "smu" in ended.reason
-    assert "safe state not verified" in ended.reason
+    assert "the channel is not safe" in ended.reason
     assert ended.samples.num_rows == AT_45_MIN
     assert same_until(ended, sound, AT_45_MIN)
     assert len(ended.events("link")) == 2
@@ -122,7 +122,7 @@ def test_a_reading_that_is_no_number_trips_the_run_and_is_no_sample(tmp_path: Pa
     assert ended.samples.num_rows == AT_45_MIN
     assert same_until(ended, sound, AT_45_MIN)
     last = ended.store.steps("r0001").to_pylist()[-1]
-    assert last["end_reason"] == ended.reason
+    assert last["end_reason"] == f"tripped: {ended.reason}"
     assert ended.events("ended") == [f"tripped: {ended.reason}"]
 
 
@@ -136,7 +136,7 @@ def test_frozen_readings_trip_the_run_within_five_minutes(tmp_path: Path, sound:
 
 def test_an_output_that_stays_on_is_told_with_the_end_of_the_run(tmp_path: Path, sound: Ended):
     ended = run(tmp_path, "{kind: stuck_output, after: 45 min}")
-    assert "safe state not verified" in ended.reason
+    assert "the channel is not safe" in ended.reason
     assert "'1;HIMP;HIMP'" in ended.reason
     assert "Disconnect the cell by hand" in ended.reason
     assert len(ended.events("unsafe")) == 3

@@ -29,7 +29,8 @@ _REST = 1e-3
 _COMPLETE = 0.98
 """A half-cycle of less than this fraction of the usual time, and of the usual charge, was cut short."""
 
-_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "trip"})
+_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "tripped", "communication_lost", "failed"})
+"""How the end reason of a step begins that did not end by itself."""
 
 _WINDOW = 0.05
 """Start, middle and end of a half-cycle are means over this fraction of its time."""
@@ -140,7 +141,7 @@ def _polarisation(elapsed: Floats, polarisation: Floats) -> list[float]:
 
 
 def _complete(duration: Floats, capacity: Floats, reasons: list[str | None]) -> NDArray[np.bool_]:
-    ended = np.array([reason is not None and reason not in _CUT_SHORT for reason in reasons], dtype=bool)
+    ended = np.array([reason is not None and reason.split(":")[0] not in _CUT_SHORT for reason in reasons], dtype=bool)
     if not ended.any():
         return ended
     long_enough = duration >= _COMPLETE * np.median(duration[ended])

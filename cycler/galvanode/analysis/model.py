@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,14 @@ STEP = "Step Count / 1"
 STEP_TIME = "Step Time / s"
 CHARGED = "Charging Capacity / Ah"
 DISCHARGED = "Discharging Capacity / Ah"
+TEMPERATURE = "Ambient Temperature / degC"
+FREQUENCY = "Frequency / Hz"
+REAL_IMPEDANCE = "Real Impedance / ohm"
+IMAGINARY_IMPEDANCE = "Imaginary Impedance / ohm"
 
 Floats = NDArray[np.float64]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,16 @@ class RunData:
     and more; may lack rows, and ends of steps that still run."""
     area_m2: float | None
     """Of the cell's electrodes."""
+    thickness_m: float | None = None
+    """Of the electrolyte."""
+    active_mass_kg: float | None = None
+    nominal_capacity_c: float | None = None
+    """What 1C refers to."""
+    reference_offset_v: float = 0.0
+    """What to add to a voltage at the terminals to have it against Li+/Li."""
+    circuit: str | None = None
+    """For impedance, such as ``R0-p(R1,CPE1)-CPE2``; None: chosen by what describes the spectrum."""
+    _kept: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     def column(self, name: str) -> Floats:
         """Return a column of the samples; raise ``InvalidInput`` if it is missing or holds NaN or nulls."""
@@ -44,6 +61,18 @@ class RunData:
         if len(bad):
             raise InvalidInput(f"sample {bad[0] + 1}: {name!r} is not a number; no figure can be trusted")
         return values
+
+    def nullable(self, name: str) -> Floats:
+        """Return a column with NaN where a sample has no value; all NaN if there is no such column."""
+        if name not in self.samples.column_names:
+            return np.full(self.samples.num_rows, np.nan)
+        return self.samples.column(name).to_numpy().astype(np.float64)
+
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what ``compute`` returns, computed once: several analyses look at the same spectra."""
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
 
     def area_cm2(self) -> float:
         """Return the electrode area; raise ``InvalidInput`` if it is not known."""
@@ -58,6 +87,9 @@ class Result:
 
     value: float | str | None
     unit: str | None = None
+    low: float | None = None
+    """Lower end of the 95 % interval, where there is one."""
+    high: float | None = None
 
 
 class Series(TypedDict):
@@ -66,16 +98,32 @@ class Series(TypedDict):
     name: str
     unit: str
     values: list[float]
+    x: NotRequired[list[float]]
+    """Its own abscissa, instead of the plot's."""
+    markers: NotRequired[bool]
+    """Points rather than a line."""
 
 
 class Plot(TypedDict):
-    """A small plot: lines over one abscissa."""
+    """A small plot: lines over an abscissa."""
 
     title: str
     x: Series
     y: list[Series]
+    equal_axes: NotRequired[bool]
+    """One unit is as long on both axes."""
+    log_x: NotRequired[bool]
+    log_y: NotRequired[bool]
 
 
 def number(value: float | None, unit: str) -> Result:
     """Return a number as a result; what is not finite is not known."""
     return Result(float(value) if value is not None and np.isfinite(value) else None, unit)
+
+
+def interval(value: float | None, low: float | None, high: float | None, unit: str) -> Result:
+    """Return a number with its 95 % interval; bounds that are not finite are left out."""
+    if value is None or not np.isfinite(value):
+        return Result(None, unit)
+    bounds = [None if b is None or not np.isfinite(b) else float(b) for b in (low, high)]
+    return Result(float(value), unit, *bounds)

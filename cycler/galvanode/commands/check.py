@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galvanode.cell import read_cell
-from galvanode.commands.foreground import follow_with_progress
+from galvanode.commands.foreground import duration_text, follow_with_progress
 from galvanode.commands.session import Submission, channel_named_after, session
 from galvanode.instrument.bench import read_bench
 from galvanode.library import find_file, library
@@ -57,6 +57,9 @@ async def check_recipe(
     for name, value in program.parameters.items():
         out.print(f"  {name} = {value}", highlight=False, markup=False)
     _print_schedule(program, out)
+    longest, most = bounds.duration_s.high, bounds.samples.high
+    if math.isfinite(longest) and math.isfinite(most):
+        out.print(f"At most {duration_text(longest)} and {most:,.0f} regular samples", highlight=False)
     _print_dry_run(report["dry_run"], out)
 
 
@@ -119,7 +122,7 @@ def _print_dry_run(dry_run: dict[str, Any] | None, out: Console) -> None:
     voltage, current = dry_run["voltage_V"], dry_run["current_A"]
     lines = [
         f"Dry run on the simulated cell {dry_run['cell']}: {dry_run['state']} ({dry_run['end_reason']})",
-        f"  {dry_run['duration_s'] / 3600:,.2f} h, {dry_run['samples']:,} samples",
+        f"  {duration_text(dry_run['duration_s'])}, {dry_run['samples']:,} samples",
     ]
     if dry_run["samples"]:
         lines.append(f"  voltage {voltage['min']:.4g} to {voltage['max']:.4g} V")

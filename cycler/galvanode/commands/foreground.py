@@ -160,6 +160,13 @@ async def follow_with_progress(station: Session, runs: dict[str, str]) -> None:
             following.cancel()
 
 
+def duration_text(seconds: float) -> str:
+    """Return a duration in the unit that people would use: s, min or h."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:,.2f} h"
+
+
 def _note(state: dict[str, Any]) -> str:
     if state["voltage_V"] is None:
         return state["state"]
@@ -175,7 +182,7 @@ def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
     wall = "" if summary["wall_s"] is None else f" in {summary['wall_s']:.1f} s"
     out.print(
         f"{summary['run']} {summary['state']}: {summary['end_reason']}\n"
-        f"{summary['samples']:,} samples over {summary['simulated_s'] / 3600:,.2f} h{wall}",
+        f"{summary['samples']:,} samples over {duration_text(summary['simulated_s'])}{wall}",
         highlight=False,
         markup=False,
     )
@@ -183,6 +190,6 @@ def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         table = Table("result", "value", "unit")
         for name, result in summary["results"].items():
             value = result["value"]
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
             table.add_row(name.replace("_", " "), text, result["unit"] or "")
         out.print(table)

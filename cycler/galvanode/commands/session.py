@@ -138,7 +138,10 @@ def pick_channel(bench: Bench, asked: str | None, cell: Path) -> str:
         return names[0]
     if (named := channel_named_after(bench, cell)) is not None:
         return named
-    raise InvalidInput(f"choose a channel with --channel: {', '.join(names)}", source=bench.path)
+    raise InvalidInput(
+        f"bench {bench.path.stem!r} has no channel named after the cell file {cell.name!r}; "
+        f"choose one with --channel: {', '.join(names)}"
+    )
 
 
 def channel_named_after(bench: Bench, cell: Path) -> str | None:

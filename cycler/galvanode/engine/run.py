@@ -19,7 +19,7 @@ from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
-from galvanode.instrument.roles import CyclerChannel, Envelope, InstrumentError
+from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError
 from galvanode.recipe.program import EndLoop, Loop, Operand, Program, Step, Variable, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 
@@ -92,6 +92,7 @@ class Run:
         self._pause_wanted = state == "paused"
         self._end: End | None = None
         self._outside_trip: str | None = None
+        self._identity: Identity | None = None
         self._asked = self._pause_wanted
         """Somebody wants the run to pause or to end; looked at on every reading."""
         self._asleep = False
@@ -159,6 +160,7 @@ class Run:
             unix_time_s=self._clock.unix(),
             steps=self._steps,
             events=self._events,
+            samples=self.position.samples,
         )
         # Only now: if anything above fails, nothing of it is lost.
         self._rows, self._steps, self._events, self._changed = [], [], [], False
@@ -230,12 +232,10 @@ class Run:
             raise
         finally:
             if self._open_step is not None:
-                self._close_step(self.end_reason or self.state)
+                self._close_step(f"{self.state}: {self.end_reason}")
             if self.unsafe is not None:
-                why = "" if self.unsafe == self.end_reason else f": {self.unsafe}"
-                self._set_state(self.state, f"{self.end_reason}; safe state not verified{why}")
-            if self.unsafe is not None:
-                self._set_state(self.state, f"{self.end_reason}; the channel is not safe: {self.unsafe}")
+                state = "failed" if self.state == "completed" else self.state
+                self._set_state(state, f"{self.end_reason}; the channel is not safe: {self.unsafe}")
             self.note("ended", f"{self.state}: {self.end_reason}", state=self.state)
             self.finished.set()
 
@@ -293,7 +293,10 @@ class Run:
     async def _take_up(self) -> None:
         """Bring the channel into a known state and, after an interruption, see that the cell fits."""
         clock, p = self._clock, self.position
-        await self._cycler.identify()
+        identity = await self._cycler.identify()
+        if self._identity is not None and identity != self._identity:
+            raise Tripped(f"another instrument answers: {identity.model} {identity.serial}")
+        self._identity = identity
         await self._cycler.prepare(self._envelope)
         for loop_id, here in p.loops.items():
             self._detectors[loop_id] = _detectors(self._loops[loop_id][1], here.detectors)
@@ -513,14 +516,14 @@ class Run:
             fault = None
             if tripped is not None:
                 fault = f"the instrument reports: {tripped}"
+            elif held_current is not None and in_compliance:
+                fault = f"the instrument's voltage limit acts at {voltage:.4g} V: the current is not held"
             elif not voltage_min <= voltage <= voltage_max:  # also true for NaN
                 fault = _outside("voltage", voltage, "V", voltage_min, voltage_max)
             elif not current_min <= current <= current_max:
                 fault = _outside("current", current, "A", current_min, current_max)
             elif temperature is not None and not temperature_min <= temperature <= temperature_max:
                 fault = _outside("temperature", temperature, "K", temperature_min, temperature_max)
-            elif held_current is not None and in_compliance:
-                fault = f"the instrument's voltage limit acts at {voltage:.4g} V: the current is not held"
             elif held_current is not None and not abs(current - held_current) <= tolerance:
                 fault = f"the current is {current:.4g} A; {held_current:.4g} A is asked for"
             elif instrument_time is not None and instrument_time <= instrument_time_before:
@@ -586,7 +589,7 @@ class Run:
                     break
             asked = self._asked and reason is None
             if asked:
-                reason = self._outside_trip or self._end or "pause"
+                reason = f"tripped: {self._outside_trip}" if self._outside_trip else self._end or "pause"
 
             # Record.
             if (

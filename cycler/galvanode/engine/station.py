@@ -588,7 +588,7 @@ class Station:
             path = self._journal.directory / f"refused-{commit.run}.jsonl"
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in commit.rows)
-        return replace(commit, rows=[], position_json=None)
+        return replace(commit, rows=[], position_json=None, samples=None)
 
     @contextlib.contextmanager
     def _time_held(self, runs: list[Run]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +66,17 @@ class Link(Protocol):
         """Send a message that has no answer. Raises ``LinkError``."""
         ...
 
+    async def read_line(self) -> str:
+        """Return the next line, without its terminator. Raises ``LinkTimeout`` if none comes in time.
+
+        Nothing was asked, so nothing comes late: the link stays as it is after a timeout.
+        """
+        ...
+
+    async def read_lines(self) -> list[str]:
+        """Return the complete lines that have arrived, without waiting; the part of a line is kept for later."""
+        ...
+
     async def close(self) -> None:
         """Close the session."""
         ...
@@ -114,6 +126,74 @@ def _await_silence(session: MessageBasedResource) -> None:
     session.flush(constants.BufferOperation.discard_read_buffer)
 
 
+class _Lines:
+    """Lines out of a session's bytes. Holds the part of a line that has arrived."""
+
+    def __init__(self) -> None:
+        self.partial = b""
+
+    def query(self, session: MessageBasedResource, message: str) -> str:
+        """Send a message and return its answer; blocking."""
+        if not self.partial:
+            return _query(session, message)
+        session.write(message)
+        return self.next(session)
+
+    def next(self, session: MessageBasedResource) -> str:
+        """Return the next line; blocking. Raises ``VisaIOError`` at the session's timeout."""
+        deadline = time.monotonic() + session.timeout / 1000.0
+        while (line := self._cut(session)) is None:
+            arrived = _bytes_of(session, wait=True)
+            self.partial += arrived
+            if not arrived and time.monotonic() > deadline:
+                raise VisaIOError(constants.StatusCode.error_timeout)
+        return line
+
+    def arrived(self, session: MessageBasedResource) -> list[str]:
+        """Return the lines that are complete; never blocks for longer than a millisecond or two."""
+        while arrived := _bytes_of(session, wait=False):
+            self.partial += arrived
+        lines: list[str] = []
+        while (line := self._cut(session)) is not None:
+            lines.append(line)
+        return lines
+
+    def _cut(self, session: MessageBasedResource) -> str | None:
+        line, ending, rest = self.partial.partition((session.read_termination or "\n").encode())
+        if not ending:
+            return None
+        self.partial = rest
+        return line.decode(session.encoding)
+
+
+def _bytes_of(session: MessageBasedResource, wait: bool) -> bytes:
+    """Read what is there, up to the end of a line; with ``wait``, at least a byte. Loses nothing at a timeout.
+
+    pyvisa-py's serial session drops what it has read when its time is up, so it is asked for no more than has
+    arrived, or for a single byte. A socket cannot say what has arrived: its timeout is set to nothing instead.
+    """
+    if isinstance(session, SerialInstrument):
+        count = session.bytes_in_buffer or int(wait)
+        return _chunk(session, count) if count else b""
+    if wait:
+        return _chunk(session, session.chunk_size)
+    timeout = session.timeout
+    session.timeout = 0
+    try:
+        return _chunk(session, session.chunk_size)
+    except VisaIOError as error:
+        if error.error_code != constants.StatusCode.error_timeout:
+            raise
+        return b""
+    finally:
+        session.timeout = timeout
+
+
+def _chunk(session: MessageBasedResource, count: int) -> bytes:
+    with session.ignore_warning(constants.StatusCode.success_max_count_read):
+        return session.visalib.read(session.session, count)[0]
+
+
 def _close(session: MessageBasedResource) -> None:
     # A connection that is gone already cannot be closed; there is nothing left to do about it.
     with contextlib.suppress(*_VISA_ERRORS):
@@ -135,6 +215,7 @@ class InlineLink:
         self._backend = backend
         self._settings = settings
         self._session = _open(backend, resource, settings)
+        self._lines = _Lines()
         self._dirty = False
 
     async def query(self, message: str) -> str:
@@ -142,6 +223,8 @@ class InlineLink:
         try:
             if self._dirty:
                 self._reopen()
+            if self._lines.partial:
+                return self._lines.query(self._session, message)
             return _query(self._session, message)
         except _VISA_ERRORS as error:
             self._dirty = True
@@ -157,12 +240,31 @@ class InlineLink:
             self._dirty = True
             raise _as_link_error(self.name, self.resource, error) from error
 
+    async def read_line(self) -> str:
+        """Return the next line."""
+        return self._read(self._lines.next)
+
+    async def read_lines(self) -> list[str]:
+        """Return the complete lines that have arrived."""
+        return self._read(self._lines.arrived)
+
     async def close(self) -> None:
         """Close the session."""
         _close(self._session)
 
+    def _read(self, action: Callable[[MessageBasedResource], T]) -> T:
+        try:
+            if self._dirty:
+                self._reopen()
+            return action(self._session)
+        except _VISA_ERRORS as error:
+            problem = _as_link_error(self.name, self.resource, error)
+            self._dirty = not isinstance(problem, LinkTimeout)
+            raise problem from error
+
     def _reopen(self) -> None:
         _close(self._session)
+        self._lines.partial = b""
         self._session = _open(self._backend, self.resource, self._settings)
         self._dirty = False
 
@@ -178,6 +280,7 @@ class ThreadedLink:
         self._session: MessageBasedResource | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"link-{name}")
         self._turn = asyncio.Lock()
+        self._lines = _Lines()
         self._dirty = False
         self._late_answers = False
         """A serial line may still bring them: it has no connection that a new one could replace."""
@@ -190,16 +293,30 @@ class ThreadedLink:
         """Send a message that has no answer."""
         await self._call(lambda session: session.write(message))
 
+    async def read_line(self) -> str:
+        """Return the next line."""
+        return await self._call(self._lines.next, asked=False)
+
+    async def read_lines(self) -> list[str]:
+        """Return the complete lines that have arrived."""
+        return await self._call(self._lines.arrived, asked=False)
+
     async def close(self) -> None:
         """Close the session and end its thread."""
         async with self._turn:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._close_session)
             self._thread.shutdown(wait=False)
 
-    async def _call(self, action: Callable[[MessageBasedResource], T]) -> T:
+    async def _call(self, action: Callable[[MessageBasedResource], T], asked: bool = True) -> T:
         async with self._turn:
             dirty, self._dirty = self._dirty, True  # dirty until the answer is in
-            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._blocking_call, action, dirty)
+            try:
+                answer = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._blocking_call, action, dirty
+                )
+            except LinkTimeout:
+                self._dirty = asked
+                raise
             self._dirty = False
             return answer
 
@@ -207,7 +324,7 @@ class ThreadedLink:
         if self._late_answers:  # commands do not wait for this: the one that makes a cell safe is sent at once
             _await_silence(session)
             self._late_answers = False
-        return _query(session, message)
+        return self._lines.query(session, message)
 
     def _blocking_call(self, action: Callable[[MessageBasedResource], T], reopen: bool) -> T:
         try:
@@ -223,6 +340,7 @@ class ThreadedLink:
             raise _as_link_error(self.name, self.resource, error) from error
 
     def _close_session(self) -> None:
+        self._lines.partial = b""
         session, self._session = self._session, None
         if session is not None:
             _close(session)

@@ -54,7 +54,7 @@ def reading(directory: Path) -> Generator[sqlite3.Connection]:
     """
     path = (directory / DATABASE).absolute()
     if not path.is_file():
-        raise InvalidInput(f"{directory} holds no {DATABASE}; expected the data directory of an engine")
+        raise InvalidInput(f"{directory} holds no runs yet; --data names the directory of a station")
     uri = f"file:{quote(str(path))}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
     try:

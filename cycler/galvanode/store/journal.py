@@ -144,8 +144,8 @@ class Journal:
             data = to_bytes(to_batch(commit.run, commit.rows, first))
             self._connection.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (number, first, samples, data))
             test_time_s = commit.rows[-1][_TEST_TIME_COLUMN]
-        if commit.position_json is not None and json.loads(commit.position_json).get("samples", samples) != samples:
-            raise CommitRefused(commit.run, f"its position does not belong to its {samples} committed samples")
+        if commit.samples is not None and commit.samples != samples:
+            raise CommitRefused(commit.run, f"its position is that of {commit.samples} samples; {samples} are stored")
         self._connection.execute(
             "UPDATE progress SET state = :state, end_reason = :reason, samples = :samples,"
             " test_time_s = :test_time, updated_unix_s = :now,"

@@ -96,3 +96,5 @@ class RunCommit:
     unix_time_s: float
     steps: Sequence[StepRecord] = ()
     events: Sequence[Event] = ()
+    samples: int | None = None
+    """How many samples the run has at this position; checked against what is stored."""

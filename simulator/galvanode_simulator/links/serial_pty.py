@@ -11,6 +11,7 @@ from typing import Self
 from galvanode_simulator.links.stream import ReplyStream
 from galvanode_simulator.wire import Wire
 
+_LONGEST_UNSENT = 65_536
 AVAILABLE = sys.platform != "win32"
 """Whether this system has pseudo-terminals."""
 
@@ -26,6 +27,7 @@ class SerialPort:
         self._wire = wire
         self._ours = self._theirs = -1
         self._stream: ReplyStream | None = None
+        self._unsent = b""
         self.device = ""
 
     @property
@@ -52,6 +54,7 @@ class SerialPort:
         if self._ours < 0:
             return
         asyncio.get_running_loop().remove_reader(self._ours)
+        asyncio.get_running_loop().remove_writer(self._ours)
         if self._stream is not None:
             self._stream.close()
         os.close(self._ours)
@@ -67,10 +70,19 @@ class SerialPort:
             self._stream.feed(data)
 
     def _send(self, data: bytes) -> None:
+        # Nobody reads and the line is full: flow control holds the rest back until the instrument's own buffer
+        # is full as well, and then characters are lost.
+        unsent = (self._unsent + data)[:_LONGEST_UNSENT]
         try:
-            os.write(self._ours, data)
+            sent = os.write(self._ours, unsent)
         except BlockingIOError:
-            return  # nobody reads and the line is full: a UART loses characters too
+            sent = 0
+        self._unsent = unsent[sent:]
+        loop = asyncio.get_running_loop()
+        if self._unsent:
+            loop.add_writer(self._ours, self._send, b"")
+        else:
+            loop.remove_writer(self._ours)
 
     async def __aenter__(self) -> Self:
         await self.start()

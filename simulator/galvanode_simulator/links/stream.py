@@ -8,6 +8,10 @@ from collections.abc import Callable
 from galvanode_simulator.wire import Disconnected, Framer, Wire
 
 
+_LOOK_S = 0.005
+"""Real time between two looks at an instrument that speaks without being asked."""
+
+
 class ReplyStream:
     """One conversation over a byte stream. A late reply holds up those behind it, as in a real line."""
 
@@ -18,6 +22,9 @@ class ReplyStream:
         self._framer = Framer()
         self._free_at = 0.0
         self._timers: set[asyncio.TimerHandle] = set()
+        self._look: asyncio.TimerHandle | None = None
+        if wire.talks:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._listen)
 
     def feed(self, data: bytes) -> None:
         """Execute the messages that are complete now."""
@@ -33,9 +40,18 @@ class ReplyStream:
 
     def close(self) -> None:
         """Forget what is under way."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+    def _listen(self) -> None:
+        """Pass on what the instrument says of its own accord."""
+        if data := self._wire.unasked():
+            self._reply(data, 0.0)
+        self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._listen)
 
     def _reply(self, data: bytes, delay: float) -> None:
         loop = asyncio.get_running_loop()

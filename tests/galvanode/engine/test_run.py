@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -185,7 +186,7 @@ async def test_the_reading_that_trips_is_kept_as_a_sample_and_as_the_steps_end()
     commit = run.take_commit()
     assert commit is not None
     assert commit.rows[-1][2] == 5.5
-    assert commit.steps[-1].end_reason == run.end_reason
+    assert commit.steps[-1].end_reason == f"tripped: {run.end_reason}"
     assert run.state == "tripped"
     assert cycler.calls[-1] == "safe"
 
@@ -394,7 +395,7 @@ async def test_limits_are_looked_at_as_often_as_asked_whatever_else_wakes_the_ru
     run, cycler = make(program(step(record=Record(every_s=15.0), poll_s=10.0, until=(after(300.0),))))
     cycler.voltage = lambda: times.append(cycler.clock.now()) or 0.1
     await finish(run)
-    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in itertools.pairwise(times)]
     assert max(gaps) <= 10.0 + 1e-6
 
 

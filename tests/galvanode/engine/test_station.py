@@ -674,7 +674,7 @@ async def test_a_channel_that_stays_unsafe_is_told_refused_and_comes_back_by_its
     slow_lab.inject("c", "stuck_output")
     await slow_lab.ask("stop", run=run)
     await slow_lab.ended(run, "stopped")
-    assert "safe state not verified" in (slow_lab.store.run(run).end_reason or "")
+    assert "the channel is not safe" in (slow_lab.store.run(run).end_reason or "")
     state = await slow_lab.channel("c")
     assert state["state"] == "unsafe"
     assert "Disconnect the cell by hand" in state["message"]

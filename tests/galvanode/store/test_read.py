@@ -51,7 +51,7 @@ def test_an_unknown_column_is_refused_and_the_known_ones_are_named(journal, new_
 
 
 def test_a_folder_without_a_store_says_so(tmp_path):
-    with pytest.raises(InvalidInput, match="expected the data directory of an engine"):
+    with pytest.raises(InvalidInput, match="holds no runs yet"):
         Store(tmp_path).runs()
 
 

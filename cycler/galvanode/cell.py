@@ -12,6 +12,7 @@ from galvanode.units import (
     Amps,
     AmpsPerSquareMetre,
     Coulombs,
+    CoulombsPerKilogram,
     Kelvin,
     Kilograms,
     SquareMetres,
@@ -130,11 +131,30 @@ class CellUnderTest(Section):
     """Pa."""
     active_mass: Annotated[Kilograms, Field(gt=0)] | None = None
     """kg."""
+    specific_capacity: Annotated[CoulombsPerKilogram, Field(gt=0)] | None = None
+    """C/kg of active mass that 1C refers to."""
     nominal_capacity: Annotated[Coulombs, Field(gt=0)] | None = None
-    """C."""
+    """C that 1C refers to: as stated, or ``active_mass`` times ``specific_capacity``; None where neither is known."""
     reference_offset: Volts = 0.0
-    """V to add to a voltage at the terminals to have it against Li+/Li: 0.62 V for Li-In."""
+    """V to add to a voltage at the terminals to have it against Li+/Li: 0.62 V for Li-In, 0 V for lithium."""
     envelope: CellEnvelope
+
+    @model_validator(mode="after")
+    def _one_capacity(self) -> Self:
+        if self.specific_capacity is None:
+            return self
+        if self.nominal_capacity is not None:
+            said = "the cell has both 'nominal_capacity' and 'specific_capacity'; keep one, since 1C follows from it"
+            raise place_of(("specific_capacity",), said, key=True)
+        if self.active_mass is None:
+            said = "'specific_capacity' needs the 'active_mass' that it refers to, such as 'active_mass: 12 mg'"
+            raise place_of(("specific_capacity",), said, key=True)
+        return self
+
+    @property
+    def states_reference(self) -> bool:
+        """Whether the definition itself says how its voltage stands to Li+/Li."""
+        return "reference_offset" in self.model_fields_set
 
     def envelope_limits(self) -> TerminalLimits:
         """Return the envelope in V, A and K at the terminals."""
@@ -160,4 +180,7 @@ def parse_cell(text: str, source: str) -> CellUnderTest:
 
 
 def _cell(document: Document) -> CellUnderTest:
-    return validate(document, CellUnderTest)
+    cell = validate(document, CellUnderTest)
+    if cell.active_mass is None or cell.specific_capacity is None:
+        return cell
+    return cell.model_copy(update={"nominal_capacity": cell.active_mass * cell.specific_capacity})

@@ -28,6 +28,7 @@ _LARGEST = 1e30
 
 _NUMBER_AND_UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*)", re.ASCII)
 _FACTOR = re.compile("([A-Za-z\u00b5\u03a9\u00b0]+|1)\\^?(-?[1-9])?")
+_AGAINST = re.compile(r"\svs\.?(\s|$)")
 _SPELLINGS = str.maketrans(
     {"\u2212": "-", "\u00b2": "^2", "\u00b3": "^3", "\u00b7": "*", "\u03bc": "\u00b5", "\u2126": "\u03a9"}
 )
@@ -145,6 +146,8 @@ def read_quantity(text: object, due: str = "a number with a unit, such as '30 mi
     number, unit, clean = _split(text, due)
     if not unit:
         raise ValueError(f"is {_found(text)} without a unit; expected {due}")
+    if _AGAINST.search(unit):
+        raise ValueError(f"is {_found(text)}, a potential against a reference; expected {due}")
     try:
         dimension, factor, offset = _unit(unit)
     except ValueError as problem:

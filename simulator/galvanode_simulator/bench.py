@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from galvanode.document import did_you_mean, validate
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.units import Kelvin, KelvinPerSecond, Ohms, Seconds
 from galvanode_simulator.cells import PRESETS, Cell, LiSymmetricCell, LiSymmetricParameters, ResistorCell
 from galvanode_simulator.faults import Fault
+from galvanode_simulator.instruments.emstat4 import EmStat4Interface
+from galvanode_simulator.instruments.emstat4_models import MODELS
+from galvanode_simulator.instruments.emstat4_unit import EmStat4Unit
 from galvanode_simulator.instruments.espec import ZERO_CELSIUS, ChamberModel, EspecInterface
 from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
 from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
 from galvanode_simulator.noise import seeded
+from galvanode_simulator.shared_cell import SharedCell
 from galvanode_simulator.wire import Wire
 
 EventSink = Callable[[str, str, dict[str, Any]], None]
@@ -43,6 +47,22 @@ class SimulatedCycler(_Simulated):
     chamber: str | None = None
     overrides: dict[str, Any] = {}
     lead_resistance: Ohms = Field(default=0.1, ge=0)
+
+
+class SimulatedPotentiostat(_Simulated):
+    """The ``simulated:`` section of a PalmSens instrument: a cell of its own, or that of another instrument."""
+
+    model: Literal["emstat4_lr", "emstat4_hr", "emstat_pico", "nexus"] = "emstat4_hr"
+    cell: str | None = None
+    cell_of: str | None = None
+    chamber: str | None = None
+    overrides: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_cell(self) -> Self:
+        if (self.cell is None) == (self.cell_of is None):
+            raise ValueError("expected either 'cell', a simulated cell, or 'cell_of', the name of another instrument")
+        return self
 
 
 class SimulatedChamber(_Simulated):
@@ -74,7 +94,7 @@ class SimulatedInstrument:
     port: int | None
     wire: Wire
     model: Any
-    """``Keithley2450Unit`` or ``ChamberModel``."""
+    """``Keithley2450Unit``, ``EmStat4Unit`` or ``ChamberModel``."""
 
     def report_to(self, sink: EventSink | None) -> None:
         """Send the instrument's events to ``sink``."""
@@ -96,6 +116,7 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
     """
     instruments: dict[str, SimulatedInstrument] = {}
     chambers: dict[str, ChamberModel] = {}
+    potentiostats: list[str] = []
     for name, entry in bench.instruments.items():
         if entry.simulated is not None and entry.driver == "espec":
             settings = validate(bench.document, SimulatedChamber, ("instruments", name, "simulated"))
@@ -104,10 +125,13 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
     for name, entry in bench.instruments.items():
         if entry.simulated is None or name in instruments:
             continue
+        if entry.driver == "emstat4":
+            potentiostats.append(name)
+            continue
         if entry.driver != "keithley2450":
             raise bench.document.error(
                 ("instruments", name, "driver"),
-                f"'driver' is {entry.driver!r}, which has no simulator; expected 'keithley2450' or 'espec'",
+                f"'driver' is {entry.driver!r}, which has no simulator; expected 'keithley2450', 'emstat4' or 'espec'",
             )
         settings = validate(bench.document, SimulatedCycler, ("instruments", name, "simulated"))
         own_seed = seeded(seed, settings.seed, name)
@@ -116,6 +140,9 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
         unit = Keithley2450Unit(cell, own_seed, temperature, settings.lead_resistance)
         interface = Keithley2450Interface(unit, serial_number=f"{own_seed % 10**8:08d}")
         instruments[name] = _instrument(bench, name, settings, interface, unit)
+    shared: dict[str, SharedCell] = {}
+    for name in potentiostats:
+        instruments[name] = _potentiostat(bench, name, seed, instruments, chambers, shared)
     return {name: instruments[name] for name in bench.instruments if name in instruments}
 
 
@@ -141,8 +168,46 @@ def _chamber(settings: SimulatedChamber, seed: int) -> ChamberModel:
     )
 
 
+def _potentiostat(
+    bench: Bench,
+    name: str,
+    seed: int,
+    instruments: Mapping[str, SimulatedInstrument],
+    chambers: Mapping[str, ChamberModel],
+    shared: dict[str, SharedCell],
+) -> SimulatedInstrument:
+    settings = validate(bench.document, SimulatedPotentiostat, ("instruments", name, "simulated"))
+    own_seed = seeded(seed, settings.seed, name)
+    if settings.cell_of is None:
+        cell, temperature = _cell(bench, name, settings, own_seed), _temperature(bench, name, settings, chambers)
+    else:
+        owner = _owner_of_cell(bench, name, settings.cell_of, instruments)
+        if owner.name not in shared:
+            shared[owner.name] = SharedCell(owner.model.cell)
+            owner.model.cell = shared[owner.name].terminal(owner.wire.device.advance)
+        # The terminal advances the instrument that is made with it, at the earliest when the bench is in use.
+        cell, temperature = shared[owner.name].terminal(lambda: wired.wire.device.advance()), owner.model.temperature
+    unit = EmStat4Unit(cell, MODELS[settings.model], own_seed, temperature)
+    wired = _instrument(bench, name, settings, EmStat4Interface(unit, f"{own_seed % 10**6:06d}"), unit)
+    return wired
+
+
+def _owner_of_cell(
+    bench: Bench, name: str, owner: str, instruments: Mapping[str, SimulatedInstrument]
+) -> SimulatedInstrument:
+    """The instrument whose simulated cell another one is wired to as well."""
+    found = instruments.get(owner)
+    if found is None or isinstance(found.model, ChamberModel):
+        others = [key for key, item in instruments.items() if not isinstance(item.model, ChamberModel)]
+        raise bench.document.error(
+            ("instruments", name, "simulated", "cell_of"),
+            f"'cell_of' is {owner!r}, which is no instrument with a simulated cell" + did_you_mean(owner, others),
+        )
+    return found
+
+
 def _temperature(
-    bench: Bench, name: str, settings: SimulatedCycler, chambers: Mapping[str, ChamberModel]
+    bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, chambers: Mapping[str, ChamberModel]
 ) -> Callable[[], float] | None:
     """The chamber around the cell: the one named here, or else the one that the channel has."""
     if settings.chamber is not None:
@@ -159,8 +224,9 @@ def _temperature(
     return None
 
 
-def _cell(bench: Bench, name: str, settings: SimulatedCycler, seed: int) -> Cell:
+def _cell(bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, seed: int) -> Cell:
     at = ("instruments", name, "simulated")
+    assert settings.cell is not None
     overridden = bool(settings.overrides)
     if settings.cell == RESISTOR:
         resistor = (

@@ -90,3 +90,47 @@ def test_a_wrong_cell_is_refused_with_its_place(old, new, expected):
     with pytest.raises(InvalidInput) as caught:
         parse_cell(CELL.replace(old, new, 1), "c")
     assert str(caught.value).startswith(expected)
+
+
+def test_the_nominal_capacity_follows_from_mass_and_specific_capacity():
+    cell = parse_cell(CELL + "active_mass: 12 mg\nspecific_capacity: 155 mAh/g\n", "c")
+    assert cell.nominal_capacity == pytest.approx(12e-6 * 155 * 3600)  # C: 1.86 mAh
+    assert cell.specific_capacity == pytest.approx(155 * 3600e-3 / 1e-3)  # C/kg
+    assert parse_cell(CELL + "active_mass: 12 mg\n", "c").nominal_capacity is None
+
+
+def test_a_cell_knows_whether_its_definition_states_the_reference():
+    assert not parse_cell(CELL, "c").states_reference
+    assert parse_cell(CELL + "reference_offset: 0 V\n", "c").states_reference
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        ("specific_capacity: 155 mAh/g\n", "c:9:1: 'specific_capacity' needs the 'active_mass' that it refers to"),
+        (
+            "active_mass: 12 mg\nnominal_capacity: 2 mAh\nspecific_capacity: 155 mAh/g\n",
+            "c:11:1: the cell has both 'nominal_capacity' and 'specific_capacity'; keep one",
+        ),
+        (
+            "specific_capacity: 155 mAh\n",
+            "c:9:20: 'specific_capacity' is '155 mAh'; expected a specific charge such as",
+        ),
+        ("specific_capacity: 0 mAh/g\n", "c:9:20: 'specific_capacity' is '0 mAh/g'; expected a value greater than 0"),
+        (
+            "reference_offset: 0.62 V vs Li+/Li\n",
+            "c:9:19: 'reference_offset' is '0.62 V vs Li+/Li', a potential against a reference; expected a voltage",
+        ),
+    ],
+)
+def test_a_wrong_capacity_or_reference_is_refused_with_its_place(added, expected):
+    with pytest.raises(InvalidInput) as caught:
+        parse_cell(CELL + added, "c")
+    assert str(caught.value).startswith(expected)
+
+
+def test_the_envelope_is_at_the_terminals_and_takes_no_potential():
+    with pytest.raises(
+        InvalidInput, match=r"c:7:29: 'voltage.max' is '5 V vs Li\+/Li', a potential against a reference"
+    ):
+        parse_cell(CELL.replace("max: 5 V", "max: 5 V vs Li+/Li"), "c")

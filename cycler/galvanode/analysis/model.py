@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,24 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 
+class Accuracy(NamedTuple):
+    """What the instrument may be off by, as a part of the reading: bounds that 95 % of instruments keep.
+
+    The defaults are those of a common potentiostat's data sheet; a source-measure unit is ten times better.
+    """
+
+    voltage: float = 1e-3
+    current: float = 2e-3
+
+    @property
+    def impedance(self) -> float:
+        """Of a ratio of voltage and current."""
+        return float(np.hypot(self.voltage, self.current))
+
+
+COMMON_POTENTIOSTAT = Accuracy()
+
+
 @dataclass(frozen=True)
 class RunData:
     """Everything that an analysis may look at."""
@@ -48,8 +66,12 @@ class RunData:
     """What 1C refers to."""
     reference_offset_v: float = 0.0
     """What to add to a voltage at the terminals to have it against Li+/Li."""
+    accuracy: Accuracy = COMMON_POTENTIOSTAT
+    """Part of every 95 % interval of a figure that depends on it."""
     circuit: str | None = None
     """For impedance, such as ``R0-p(R1,CPE1)-CPE2``; None: chosen by what describes the spectrum."""
+    series_resistance_ohm: float | None = None
+    """By which potentials of sweeps are corrected; None: they are not."""
     _kept: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     def column(self, name: str) -> Floats:

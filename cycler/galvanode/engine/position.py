@@ -20,6 +20,10 @@ class LoopPosition:
     """Test time at which the loop began, s."""
     detectors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """State of each of its detectors."""
+    discharge_before_c: float = 0.0
+    """Cumulative discharge when the turn began, C."""
+    reference_discharge_c: float | None = None
+    """Discharge capacity of the turn that retention is measured by, C."""
 
 
 @dataclass(slots=True)

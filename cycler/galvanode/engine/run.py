@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from galvanode.analysis.detectors import DETECTORS, ShortCircuit
 from galvanode.clock import Clock
-from galvanode.engine.position import LoopPosition, Position
+from galvanode.engine.plans import expected_s, open_circuit_is_needed, staircase, task_of
+from galvanode.engine.position import Position
+from galvanode.engine.walk import Walk
+from galvanode.engine.watch import TIME_TOLERANCE_S, Tripped, Watch, inside
+from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
-from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError
-from galvanode.recipe.program import EndLoop, Loop, Operand, Program, Step, Variable, Window
+from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
+from galvanode.instrument.tasks import ImpedancePoint, OpenCircuit
+from galvanode.recipe.program import OPEN_CIRCUIT, Program, SetChamber, Step, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 
 State = Literal[
@@ -41,16 +45,11 @@ StepEnd = Literal["over", "left", "asked"]
 FINISHED: frozenset[State] = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
 
 _READ_ATTEMPTS = 3
-_FROZEN_AFTER = 30
-"""Identical voltage and current, to the last digit, on this many readings in a row: no converter does that."""
+_CHAMBER_POLL_S = 10.0
+_OPEN_CIRCUIT_S = 2.0
+_MOST_LOOKS = 30
 _LATE_S = 0.1
 """Real seconds by which a reading may start late before that is recorded."""
-_TIME_TOLERANCE_S = 1e-6
-_ZERO_CELSIUS = 273.15
-
-
-class Tripped(GalvanodeError):
-    """A limit was crossed, or a reading cannot be trusted: the run ends and is not resumed by itself."""
 
 
 class CommunicationLost(GalvanodeError):
@@ -65,7 +64,7 @@ class Run:
         run_id: str,
         program: Program,
         envelope: Envelope,
-        cycler: CyclerChannel,
+        wiring: Wiring,
         clock: Clock,
         *,
         position: Position | None = None,
@@ -84,7 +83,7 @@ class Run:
         """Why the safe state could not be verified, if it could not."""
         self.finished = asyncio.Event()
         self._envelope = envelope
-        self._cycler = cycler
+        self._wiring = wiring
         self._clock = clock
         self._temperature = temperature
         self._on_change = on_change
@@ -92,18 +91,14 @@ class Run:
         self._pause_wanted = state == "paused"
         self._end: End | None = None
         self._outside_trip: str | None = None
-        self._identity: Identity | None = None
+        self._identities: list[Identity] = []
         self._asked = self._pause_wanted
         """Somebody wants the run to pause or to end; looked at on every reading."""
         self._asleep = False
         self._may_go_on = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._loops = {
-            instruction.loop_id: (index, instruction)
-            for index, instruction in enumerate(program.instructions)
-            if isinstance(instruction, Loop)
-        }
-        self._detectors: dict[str, list[ShortCircuit]] = {}
+        self._walk = Walk(program, self.position)
+        self._watch: Watch | None = None
         self._open_step: StepRecord | None = None
         self._carried: tuple[float, float, float] | None = None
         """Time, voltage and current of the last reading of the step before, while they go on."""
@@ -150,7 +145,7 @@ class Run:
         """
         if not (self._rows or self._steps or self._events or self._changed):
             return None
-        self._keep_detectors()
+        self._walk.keep_detectors()
         commit = RunCommit(
             run=self.id,
             rows=self._rows,
@@ -164,6 +159,8 @@ class Run:
         )
         # Only now: if anything above fails, nothing of it is lost.
         self._rows, self._steps, self._events, self._changed = [], [], [], False
+        if self._watch is not None:
+            self._watch.rows = self._rows
         return commit
 
     @property
@@ -176,15 +173,7 @@ class Run:
         """Share of the program done, 0 to 1, from its outermost loop; None where that says nothing."""
         if self.state in FINISHED:
             return 1.0
-        for loop_id, (_, instruction) in self._loops.items():
-            if loop_id in self.position.loops:
-                loop = self.position.loops[loop_id]
-                shares = [loop.turn / instruction.turns]
-                if instruction.until_s is not None and instruction.until_s > 0:
-                    passed = self.position.test_time_s - self.position.away_s - loop.started_s
-                    shares.append(passed / instruction.until_s)
-                return min(1.0, max(shares))
-        return None
+        return self._walk.progress
 
     # --- life ------------------------------------------------------------------------------------------
 
@@ -216,7 +205,7 @@ class Run:
                 self._set_state("running")
                 with self._clock.actor():
                     await self._work()
-                if self._at_end:
+                if self._walk.at_end:
                     break
                 self._resuming = True
             self._conclude()
@@ -249,15 +238,11 @@ class Run:
         await self._may_go_on.wait()
         self._resuming = True
 
-    @property
-    def _at_end(self) -> bool:
-        return self.position.instruction >= len(self.program.instructions)
-
     def _conclude(self) -> None:
         """Say how it stands, from what was asked for and how far the program came."""
         if self._outside_trip is not None:
             self._set_state("tripped", self._outside_trip)
-        elif self._at_end:
+        elif self._walk.at_end:
             self._set_state("completed", self.position.left_early or "end of recipe")
         elif self._end == "stop":
             self._set_state("stopped", "stopped on request")
@@ -274,7 +259,7 @@ class Run:
         """
         try:
             await self._take_up()
-            await self._walk()
+            await self._carry_on()
             self._conclude()
         except (Tripped, BadReading, InstrumentError) as error:
             self._set_state("tripped", str(error))
@@ -287,19 +272,18 @@ class Run:
             raise
         finally:
             self._carried = None
-            self._keep_detectors()
+            self._walk.keep_detectors()
             await self._make_safe()
 
     async def _take_up(self) -> None:
         """Bring the channel into a known state and, after an interruption, see that the cell fits."""
         clock, p = self._clock, self.position
-        identity = await self._cycler.identify()
-        if self._identity is not None and identity != self._identity:
-            raise Tripped(f"another instrument answers: {identity.model} {identity.serial}")
-        self._identity = identity
-        await self._cycler.prepare(self._envelope)
-        for loop_id, here in p.loops.items():
-            self._detectors[loop_id] = _detectors(self._loops[loop_id][1], here.detectors)
+        identities = await self._wiring.identify()
+        if self._identities and identities != self._identities:
+            raise Tripped(f"another instrument answers: {', '.join(f'{i.model} {i.serial}' for i in identities)}")
+        self._identities = identities
+        await self._wiring.prepare(self._envelope)
+        self._walk.take_up()
         if self._temperature() is None and self.program.safety.temperature != Window():
             self.note("unwatched", "no temperature is measured on this channel: its limits are not watched")
         if not self._resuming:
@@ -308,10 +292,8 @@ class Run:
         gap_s = max(0.0, clock.unix() - p.unix_time_s) if p.unix_time_s else 0.0
         p.away_s += gap_s
         self._origin = clock.now() - p.test_time_s - gap_s
-        await self._cycler.rest()
-        voltage = (await self._cycler.read()).voltage
-        limits = self.program.safety.voltage
-        if not _low(limits.min) <= voltage <= _high(limits.max):
+        voltage = await self._open_circuit_voltage()
+        if not inside(voltage, self.program.safety.voltage):
             raise Tripped(f"open-circuit voltage {voltage:.4g} V on resuming lies outside the cell's limits")
         p.test_time_s = clock.now() - self._origin
         self.note(
@@ -327,7 +309,7 @@ class Run:
         self.unsafe = "the safe state has not been read back"
         for attempt in range(_READ_ATTEMPTS):
             try:
-                await self._cycler.make_safe()
+                await self._wiring.make_safe()
             except Exception as error:  # whatever went wrong, the output may still be on
                 self.unsafe = str(error) or repr(error)
                 self.note("unsafe", f"safe state not verified (attempt {attempt + 1}): {self.unsafe}")
@@ -337,69 +319,337 @@ class Run:
 
     # --- the program ---------------------------------------------------------------------------------
 
-    async def _walk(self) -> None:
-        p, instructions = self.position, self.program.instructions
+    async def _carry_on(self) -> None:
+        p = self.position
         steps_without_time = 0
-        while not self._at_end and not self._asked:
-            match instructions[p.instruction]:
-                case Loop() as loop:
-                    self._enter(loop)
-                case EndLoop(start=start):
-                    self._turn(instructions[start])  # type: ignore[arg-type]
-                case Step() as step:
-                    began = p.test_time_s
-                    if await self._carry_out(step) == "over":
-                        p.instruction += 1
-                    steps_without_time = steps_without_time + 1 if p.test_time_s == began else 0
-                    if steps_without_time > 1000:
-                        raise Tripped("1000 steps in a row ended as they began; check their end conditions")
-                    if steps_without_time:
-                        await asyncio.sleep(0)
+        while not self._asked and (instruction := self._walk.next()) is not None:
+            began = p.test_time_s
+            if isinstance(instruction, SetChamber):
+                ended = await self._set_chamber(instruction)
+            else:
+                ended = await self._carry_out(instruction)
+            if ended == "over":
+                p.instruction += 1
+            steps_without_time = steps_without_time + 1 if p.test_time_s == began else 0
+            if steps_without_time > 1000:
+                raise Tripped("1000 steps in a row ended as they began; check their end conditions")
+            if steps_without_time:
+                await asyncio.sleep(0)
 
-    def _enter(self, loop: Loop) -> None:
-        p = self.position
-        p.loops[loop.loop_id] = LoopPosition(-1, p.test_time_s - p.away_s)
-        self._detectors[loop.loop_id] = _detectors(loop, [])
-        self._turn(loop)
+    async def _carry_out(self, step: Step) -> StepEnd:
+        """Carry out one step on the instrument that can, until it ends or something is asked of the run."""
+        carrier = self._wiring.carrier(step)
+        await self._wiring.switch_to(carrier)
+        self.step = step
+        if open_circuit_is_needed(step):
+            self.position.variables[OPEN_CIRCUIT] = await self._open_circuit_voltage(carrier)
+        if carrier == "analyzer":
+            return await self._follow(step)
+        if step.mode == "sweep":
+            return await self._sweep(step)
+        return await self._poll(step)
 
-    def _turn(self, loop: Loop) -> None:
-        """Begin the loop's next turn, or leave it."""
+    def _begin(self, step: Step, setpoint: float | None, began: float, current_floor: float) -> Watch:
+        """Write down that a step begins, or goes on, now."""
         p = self.position
-        here = p.loops[loop.loop_id]
-        here.turn += 1
-        timed_out = (
-            loop.until_s is not None
-            and here.turn > 0
-            and p.test_time_s - p.away_s - here.started_s >= loop.until_s - _TIME_TOLERANCE_S
+        if self._carried is not None:
+            self._count_the_change_over(began)
+        watch = Watch(
+            step,
+            p,
+            self._rows,
+            setpoint=setpoint,
+            ends=[
+                (item.quantity, item.comparison == ">=", self._walk.value(item.value), item.text) for item in step.until
+            ],
+            detectors=[
+                (loop_id, detector) for loop_id, detectors in self._walk.detectors.items() for detector in detectors
+            ],
+            current_floor=current_floor,
+            test_origin=self._origin,
+            began=began,
         )
-        if here.turn >= loop.turns or timed_out:
-            self._leave(loop)
-            return
-        p.variables.update({name: values[here.turn] for name, values in loop.ladder.items()})
-        if loop.counts_cycles:
-            p.cycle += 1
-        p.instruction = self._loops[loop.loop_id][0] + 1
+        self._watch = watch
+        self._write_down_step(step.step_id, step.name, step.mode, setpoint, began)
+        return watch
 
-    def _leave(self, loop: Loop) -> None:
+    def _write_down_step(self, step_id: int, name: str, mode: str, setpoint: float | None, began: float) -> None:
         p = self.position
-        first = self._loops[loop.loop_id][0]
-        for inner in self.program.instructions[first : loop.end]:
-            if isinstance(inner, Loop):
-                p.loops.pop(inner.loop_id, None)
-                self._detectors.pop(inner.loop_id, None)
-                for name in inner.ladder:
-                    p.variables.pop(name, None)
-        p.instruction = loop.end + 1
+        record = StepRecord(
+            step_count=p.step_count,
+            step_id=step_id,
+            name=name,
+            mode=mode,
+            cycle=p.cycle,
+            turn=max((loop.turn for loop in p.loops.values()), default=0),
+            setpoint=setpoint,
+            started_test_time_s=began - self._origin,
+            ended_test_time_s=None,
+            end_reason=None,
+            attempt=p.attempt,
+        )
+        self._steps.append(record)
+        self._open_step = record
 
-    def _keep_detectors(self) -> None:
-        """Put the detectors' state where the position is stored."""
-        for loop_id, detectors in self._detectors.items():
-            self.position.loops[loop_id].detectors = [detector.state() for detector in detectors]
+    def _enter_step(self, *, afresh: bool = False) -> None:
+        """Begin a new step, or take up the one that stands; ``afresh`` for what cannot go on in its middle."""
+        p = self.position
+        if not p.in_step:
+            p.in_step = True
+            p.attempt = 1
+            p.step_count += 1
+        elif not afresh:
+            return
+        p.step_time_s = p.step_charge_c = p.step_energy_j = 0.0
 
-    def _value(self, operand: Operand) -> float:
-        if isinstance(operand, Variable):
-            return self.position.variables[operand.name] * operand.factor
-        return operand
+    def _asked_for(self) -> str | None:
+        """Return what was asked of the run, as the end reason of its step; None if nothing was."""
+        if not self._asked:
+            return None
+        return f"tripped: {self._outside_trip}" if self._outside_trip else self._end or "pause"
+
+    def _end_step(self, watch: Watch, reason: str, asked: str | None) -> StepEnd:
+        """Write down why a step ended, and move the position accordingly. Raises ``Tripped`` for a fault."""
+        if watch.fault is not None:
+            raise Tripped(watch.fault)
+        self._carried = watch.last
+        self._watch = None
+        self._close_step(reason)
+        if reason is asked:
+            return "asked"
+        self.position.in_step = False
+        if watch.left_loop is None:
+            return "over"
+        self.note("detected", reason, loop=watch.left_loop)
+        self._walk.leave_early(watch.left_loop, reason)
+        return "left"
+
+    # --- steps that the host polls -----------------------------------------------------------------------
+
+    async def _poll(self, step: Step) -> StepEnd:
+        """Carry out a step on the cycler, reading by reading."""
+        clock, cycler = self._clock, self._the_cycler()
+        now_of, unix_of, sleep_until, read, temperature = (
+            clock.now,
+            clock.unix,
+            clock.sleep_until,
+            cycler.read,
+            self._temperature,
+        )
+        real_time = math.isfinite(clock.speed)
+        setpoint = None if step.setpoint is None else self._walk.value(step.setpoint)
+        self._enter_step()
+        await self._apply(cycler, step, setpoint)
+        wake = due = now_of()
+        watch = self._begin(step, setpoint, due, cycler.capabilities.current_floor)
+        take, poll_s = watch.take, step.poll_s
+        while True:
+            if real_time:
+                self._note_if_late(wake)
+            try:
+                reading = await read()
+            except LinkError as error:
+                reading = await self._read_again(cycler, error)
+            self.reading = reading
+            now = now_of()
+            asked = self._asked_for() if self._asked else None
+            reason = take(reading, now, unix_of(), temperature(), asked)
+            if reason is not None:
+                return self._end_step(watch, reason, asked)
+            if now >= due - TIME_TOLERANCE_S:  # not when woken before: that would put the next look off
+                due += poll_s
+                if due <= now:
+                    due = now + poll_s
+            wake = watch.next_look(now, due)
+            if wake <= now:
+                wake = now + 1e-3 if real_time else math.nextafter(now, math.inf) + 1e-6
+            self._asleep = True
+            try:
+                await sleep_until(wake)
+            except asyncio.CancelledError:
+                self._not_really_cancelled()
+                wake = now_of()  # woken for the request: not late
+            finally:
+                self._asleep = False
+
+    async def _sweep(self, step: Step) -> StepEnd:
+        """Carry out a sweep on the cycler: a staircase, read at the end of each tread.
+
+        A sweep cannot be taken up in its middle: it is repeated, and both attempts are marked.
+        """
+        plan, clock, cycler = step.sweep, self._clock, self._the_cycler()
+        if plan is None:
+            raise GalvanodeError(f"step {step.step_id} ({step.name}) has no sweep")
+        limit = self._current_limit(step)
+        self._enter_step(afresh=True)
+        treads = staircase(plan, self._walk.value)
+        await cycler.source_voltage(next(treads), limit)
+        began = clock.now()
+        watch = self._begin(step, None, began, cycler.capabilities.current_floor)
+        watch.record_all = True
+        for number, volts in enumerate(_and_then(treads, None), start=1):
+            wake = began + number * plan.step / plan.rate
+            await self._sleep(wake)
+            if math.isfinite(clock.speed):
+                self._note_if_late(wake)
+            self.reading = await cycler.read()
+            asked = self._asked_for()
+            reason = watch.take(self.reading, clock.now(), clock.unix(), self._temperature(), asked)
+            if reason is None and volts is None:
+                reason = "end of the sweep"
+            if reason is not None:
+                return self._end_step(watch, reason, asked)
+            if volts is not None:
+                await cycler.source_voltage(volts, limit)
+        raise AssertionError("a sweep ends with its last tread")
+
+    async def _apply(self, cycler: CyclerChannel, step: Step, setpoint: float | None) -> None:
+        """Send the step's set point; a lost message is repeated once, from the safe state."""
+        for attempt in (1, 2):
+            try:
+                if step.mode == "rest" or setpoint is None:
+                    await cycler.rest()
+                elif step.mode == "current":
+                    await cycler.source_current(setpoint)
+                else:
+                    await cycler.source_voltage(setpoint, self._current_limit(step))
+            except LinkError as error:
+                if attempt == 2:
+                    raise
+                self.note("link", f"set point not confirmed, sent again: {error}")
+                await cycler.make_safe()
+            else:
+                return
+
+    # --- steps that an instrument runs by itself -----------------------------------------------------------
+
+    async def _follow(self, step: Step) -> StepEnd:
+        """Hand a step to the analyzer and take what it streams, until it has ended there.
+
+        Such a step cannot be taken up in its middle: it is repeated, and both attempts are marked.
+        """
+        clock, analyzer = self._clock, self._the_analyzer()
+        setpoint = None if step.setpoint is None else self._walk.value(step.setpoint)
+        self._enter_step(afresh=True)
+        rest_voltage = self.position.variables.get(OPEN_CIRCUIT)
+        task, cutoffs = task_of(step, self._walk.value, self._current_limit(step), rest_voltage)
+        await analyzer.start(task, cutoffs)
+        began, began_unix = clock.now(), clock.unix()
+        watch = self._begin(step, setpoint, began, analyzer.capabilities.current_floor)
+        watch.record_all = True
+        stalled_at = began + expected_s(task)
+        failures = 0
+        while True:
+            await self._sleep(clock.now() + step.poll_s)
+            try:
+                collected = await analyzer.collect()
+                failures = 0
+            except LinkError as error:
+                failures += 1
+                self.note("link", f"nothing collected, attempt {failures} of {_READ_ATTEMPTS}: {error}")
+                if failures == _READ_ATTEMPTS:
+                    raise
+                continue
+            for item in collected.items:
+                if isinstance(item, ImpedancePoint):
+                    at = item.time_s
+                    watch.take_impedance(item, began + at, began_unix + at, self._temperature())
+                    continue
+                self.reading = item
+                at = clock.now() - began if item.instrument_time is None else item.instrument_time
+                reason = watch.take(item, began + at, began_unix + at, self._temperature(), None)
+                if reason is not None and not (collected.finished and item is collected.items[-1]):
+                    await analyzer.abort()
+                    return self._end_step(watch, reason, None)
+            if collected.finished:
+                return self._end_step(watch, self._why_it_finished(step, collected.ended_by), None)
+            if (asked := self._asked_for()) is not None:
+                await analyzer.abort()
+                return self._end_step(watch, asked, asked)
+            if clock.now() > stalled_at:
+                raise Tripped(f"the instrument has not ended its task within {expected_s(task):.0f} s")
+
+    def _why_it_finished(self, step: Step, ended_by: Any) -> str:
+        """Return the end reason of a task that has ended on the instrument. Raises ``Tripped`` for a limit."""
+        if ended_by is None:
+            times = [item.text for item in step.until if item.quantity == "time"]
+            return times[0] if times else f"end of the {step.mode}"
+        for item in step.until:
+            if (item.quantity, item.comparison) == (ended_by.quantity, ended_by.comparison):
+                return item.text
+        raise Tripped(
+            f"the instrument ended its task at its limit: {ended_by.quantity} {ended_by.comparison} {ended_by.value:g}"
+        )
+
+    # --- the chamber -----------------------------------------------------------------------------------------
+
+    async def _set_chamber(self, instruction: SetChamber) -> StepEnd:
+        """Send the chamber to a temperature; the cell is disconnected until that is stable."""
+        chamber, clock, p = self._wiring.chamber, self._clock, self.position
+        if chamber is None:
+            raise NotWired("the channel has no chamber")
+        await self._wiring.make_safe()
+        self._carried = None
+        kelvin = self._walk.value(instruction.temperature)
+        self._enter_step(afresh=True)
+        began = clock.now()
+        self._write_down_step(0, "chamber", "rest", None, began)
+        await chamber.set_temperature(kelvin)
+        soak = instruction.soak
+        stable_since: float | None = None
+        while soak is not None:
+            reading = await chamber.read()
+            now = clock.now()
+            p.step_time_s, p.test_time_s, p.unix_time_s = now - began, now - self._origin, clock.unix()
+            if reading is None or abs(reading.temperature - kelvin) > soak.band:
+                stable_since = None
+            elif stable_since is None:
+                stable_since = now
+            if stable_since is not None and now - stable_since >= soak.dwell - TIME_TOLERANCE_S:
+                break
+            if now - began > soak.timeout:
+                raise Tripped(f"the chamber was not stable at {kelvin - 273.15:.1f} degC within {soak.timeout:.0f} s")
+            if (asked := self._asked_for()) is not None:
+                self._close_step(asked)
+                return "asked"
+            await self._sleep(now + _CHAMBER_POLL_S)
+        self._close_step(f"stable at {kelvin - 273.15:.1f} degC" if soak is not None else "set")
+        p.in_step = False
+        return "over"
+
+    # --- small things ------------------------------------------------------------------------------------------
+
+    def _the_cycler(self) -> CyclerChannel:
+        if self._wiring.cycler is None:
+            raise NotWired("the channel has no cycler")
+        return self._wiring.cycler
+
+    def _the_analyzer(self) -> ScriptedChannel:
+        if self._wiring.analyzer is None:
+            raise NotWired("the channel has no analyzer")
+        return self._wiring.analyzer
+
+    async def _open_circuit_voltage(self, carrier: Literal["cycler", "analyzer"] | None = None) -> float:
+        """Measure the rest voltage with the instrument that has, or may have, the cell, V."""
+        if carrier is None:
+            carrier = "cycler" if self._wiring.cycler is not None else "analyzer"
+            await self._wiring.switch_to(carrier)
+        if carrier == "cycler":
+            cycler = self._the_cycler()
+            await cycler.rest()
+            return (await cycler.read()).voltage
+        analyzer = self._the_analyzer()
+        await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
+        readings: list[Reading] = []
+        for _ in range(_MOST_LOOKS):
+            await self._sleep(self._clock.now() + _OPEN_CIRCUIT_S / 2)
+            collected = await analyzer.collect()
+            readings += [item for item in collected.items if isinstance(item, Reading)]
+            if collected.finished:
+                break
+        if not readings:
+            raise Tripped("the rest voltage could not be measured")
+        return readings[-1].voltage
 
     def _current_limit(self, step: Step) -> float:
         """Magnitude that a held voltage may draw: the smallest of what cell, recipe and step allow, A."""
@@ -408,260 +658,31 @@ class Run:
         if window.min is not None and window.max is not None:
             allowed.append(max(abs(window.min), abs(window.max)))
         if step.current_limit is not None:
-            allowed.append(self._value(step.current_limit))
+            allowed.append(self._walk.value(step.current_limit))
         return min(allowed)
 
-    async def _apply(self, step: Step, setpoint: float | None) -> None:
-        """Send the step's set point; a lost message is repeated once, from the safe state."""
-        for attempt in (1, 2):
-            try:
-                if step.mode == "rest" or setpoint is None:
-                    await self._cycler.rest()
-                elif step.mode == "current":
-                    await self._cycler.source_current(setpoint)
-                else:
-                    await self._cycler.source_voltage(setpoint, self._current_limit(step))
-            except LinkError as error:
-                if attempt == 2:
-                    raise
-                self.note("link", f"set point not confirmed, sent again: {error}")
-                await self._cycler.make_safe()
-            else:
-                return
+    async def _sleep(self, until: float) -> None:
+        """Sleep in process time; something asked of the run ends the sleep."""
+        if self._asked:
+            return
+        self._asleep = True
+        try:
+            await self._clock.sleep_until(until)
+        except asyncio.CancelledError:
+            self._not_really_cancelled()
+        finally:
+            self._asleep = False
 
-    async def _carry_out(self, step: Step) -> StepEnd:
-        """Carry out one step, until it ends or something is asked of the run.
+    def _not_really_cancelled(self) -> None:
+        """Take back the cancellation by which a request ended a sleep; raise any other."""
+        if not self._asked or self._task is None:
+            raise asyncio.CancelledError
+        self._task.uncancel()
 
-        This is the hot path: once per reading, through every run of every channel. It is one function and
-        works on local names because a call costs as much as the arithmetic it would wrap.
-        """
-        p, clock, cycler = self.position, self._clock, self._cycler
-        now_of, unix_of, sleep_until, read = clock.now, clock.unix, clock.sleep_until, cycler.read
-        real_time = math.isfinite(clock.speed)
-        origin = self._origin
-        self.step = step
-        setpoint = None if step.setpoint is None else self._value(step.setpoint)
-        if not p.in_step:
-            p.in_step = True
-            p.attempt = 1
-            p.step_count += 1
-            p.step_time_s = p.step_charge_c = p.step_energy_j = 0.0
-        await self._apply(step, setpoint)
-
-        last = now_of()
-        if self._carried is not None:
-            self._count_the_change_over(last)
-        step_origin = last - p.step_time_s
-        turn = max((loop.turn for loop in p.loops.values()), default=0)
-        began = StepRecord(
-            step_count=p.step_count,
-            step_id=step.step_id,
-            name=step.name,
-            mode=step.mode,
-            cycle=p.cycle,
-            turn=turn,
-            setpoint=setpoint,
-            started_test_time_s=last - origin,
-            ended_test_time_s=None,
-            end_reason=None,
-            attempt=p.attempt,
-        )
-        self._steps.append(began)
-        self._open_step = began
-
-        voltage_min, voltage_max = _low(step.limits.voltage.min), _high(step.limits.voltage.max)
-        current_min, current_max = _low(step.limits.current.min), _high(step.limits.current.max)
-        temperature_max = _high(step.limits.temperature.max)
-        temperature_min = _low(step.limits.temperature.min)
-        resting = step.mode == "rest"
-        held_current = setpoint if step.mode == "current" else 0.0 if step.mode == "rest" else None
-        tolerance = 0.0 if held_current is None else max(0.02 * abs(held_current), cycler.capabilities.current_floor)
-        if step.mode == "voltage":  # where the instrument's limit acts, its own error must not trip the run
-            current_min, current_max = current_min - 0.01 * abs(current_min), current_max + 0.01 * abs(current_max)
-        ends = [
-            (condition.quantity, condition.comparison == ">=", self._value(condition.value), condition.text)
-            for condition in step.until
-        ]
-        end_time = min((v for q, ge, v, _ in ends if q == "time" and ge), default=math.inf)
-        end_charge = min((v for q, ge, v, _ in ends if q == "charge" and ge), default=math.inf)
-        every, dv, di = step.record.every_s, step.record.voltage_change, step.record.current_change
-        record_every = math.inf if every is None else every
-        voltage_change = math.inf if dv is None else dv
-        current_change = math.inf if di is None else di
-        next_record = -math.inf
-        recorded_voltage = recorded_current = math.inf
-        poll_s = step.poll_s
-        watchers = [(loop_id, detector) for loop_id, detectors in self._detectors.items() for detector in detectors]
-        previous_voltage = previous_current = math.nan
-        instrument_time_before = -math.inf
-        same = 0
-        first = True
-        wake = due = last
-
-        while True:
-            if real_time:
-                late_s = (now_of() - wake) / clock.speed
-                if late_s > _LATE_S:
-                    self.note("late_poll", f"a reading began {late_s:.3f} s late", late_s=late_s)
-            try:
-                reading = await read()
-            except LinkError as error:
-                reading = await self._read_again(error)
-            now = now_of()
-            voltage, current, instrument_time, in_compliance, tripped = reading
-            self.reading = reading
-
-            # Trust: is this a new, true measurement of what was asked for?
-            temperature = self._temperature()
-            fault = None
-            if tripped is not None:
-                fault = f"the instrument reports: {tripped}"
-            elif held_current is not None and in_compliance:
-                fault = f"the instrument's voltage limit acts at {voltage:.4g} V: the current is not held"
-            elif not voltage_min <= voltage <= voltage_max:  # also true for NaN
-                fault = _outside("voltage", voltage, "V", voltage_min, voltage_max)
-            elif not current_min <= current <= current_max:
-                fault = _outside("current", current, "A", current_min, current_max)
-            elif temperature is not None and not temperature_min <= temperature <= temperature_max:
-                fault = _outside("temperature", temperature, "K", temperature_min, temperature_max)
-            elif held_current is not None and not abs(current - held_current) <= tolerance:
-                fault = f"the current is {current:.4g} A; {held_current:.4g} A is asked for"
-            elif instrument_time is not None and instrument_time <= instrument_time_before:
-                fault = "the instrument sent the same measurement twice: its own time stands still"
-            if instrument_time is not None:
-                instrument_time_before = instrument_time
-            if voltage == previous_voltage and current == previous_current:
-                same += 1
-                if same >= _FROZEN_AFTER:
-                    fault = f"readings are frozen at {voltage:.6g} V, {current:.6g} A"
-            else:
-                same = 0
-            if fault is not None and not (math.isfinite(voltage) and math.isfinite(current)):
-                raise Tripped(fault)
-
-            # Count: trapezoids between readings, charge and discharge apart.
-            if first:
-                previous_voltage, previous_current = voltage, current
-            elapsed = now - last
-            charge = 0.5 * (current + previous_current) * elapsed
-            energy = 0.5 * (voltage * current + previous_voltage * previous_current) * elapsed
-            if charge >= 0:
-                p.charge_c += charge
-                p.charge_energy_j += energy
-                p.step_charge_c += charge
-            else:
-                p.discharge_c -= charge
-                p.discharge_energy_j -= energy
-                p.step_charge_c -= charge
-            p.step_energy_j += abs(energy)
-            last, previous_voltage, previous_current = now, voltage, current
-            p.step_time_s = step_time = now - step_origin
-            p.test_time_s = test_time = now - origin
-            p.unix_time_s = unix_of()
-
-            # Ends, in the recipe's order.
-            reason = fault
-            for quantity, at_least, value, text in ends if fault is None else ():
-                if quantity == "time":
-                    reached = step_time >= value - _TIME_TOLERANCE_S
-                elif quantity == "charge":
-                    reached = p.step_charge_c >= value * (1 - 1e-9)
-                elif quantity == "voltage":
-                    reached = voltage >= value if at_least else voltage <= value
-                elif quantity == "current":
-                    reached = current >= value if at_least else current <= value
-                elif quantity == "energy":
-                    reached = p.step_energy_j >= value
-                elif quantity == "temperature":
-                    if temperature is None:
-                        raise Tripped("the step ends by temperature, but no temperature is measured")
-                    reached = temperature >= value if at_least else temperature <= value
-                else:
-                    raise GalvanodeError(f"the engine cannot end a step by {quantity}")
-                if reached:
-                    reason = text
-                    break
-            left_loop = None
-            for loop_id, detector in watchers if fault is None else ():
-                detected = detector.update(test_time, voltage, 0.0 if resting else current, p.step_count)
-                if detected is not None:
-                    reason, left_loop = detected, loop_id
-                    break
-            asked = self._asked and reason is None
-            if asked:
-                reason = f"tripped: {self._outside_trip}" if self._outside_trip else self._end or "pause"
-
-            # Record.
-            if (
-                first
-                or reason is not None
-                or step_time >= next_record - _TIME_TOLERANCE_S
-                or abs(voltage - recorded_voltage) >= voltage_change
-                or abs(current - recorded_current) >= current_change
-            ):
-                p.samples += 1
-                self._rows.append(
-                    (
-                        test_time,
-                        p.unix_time_s,
-                        voltage,
-                        current,
-                        p.cycle,
-                        p.step_count,
-                        step.step_id,
-                        step_time,
-                        None if temperature is None else temperature - _ZERO_CELSIUS,
-                        p.charge_c / 3600,
-                        p.discharge_c / 3600,
-                        p.charge_energy_j / 3600,
-                        p.discharge_energy_j / 3600,
-                        p.samples,
-                        None,
-                        None,
-                        None,
-                    )
-                )
-                recorded_voltage, recorded_current = voltage, current
-                if step_time >= next_record - _TIME_TOLERANCE_S:
-                    next_record = (
-                        (math.floor(step_time / record_every + 1e-9) + 1) * record_every
-                        if record_every < math.inf
-                        else math.inf
-                    )
-            first = False
-            if fault is not None:
-                raise Tripped(fault)
-            if reason is not None:
-                self._carried = (now, voltage, current)
-                self._close_step(reason)
-                if asked:
-                    return "asked"
-                p.in_step = False
-                if left_loop is None:
-                    return "over"
-                self._leave_early(left_loop, reason)
-                return "left"
-
-            # Sleep until the next poll, or sooner if the step ends or a record is due before.
-            if now >= due - _TIME_TOLERANCE_S:  # not when woken before: that would put the next look off
-                due += poll_s
-                if due <= now:
-                    due = now + poll_s
-            wake = min(due, step_origin + next_record, step_origin + end_time)
-            if current != 0 and end_charge < math.inf:
-                wake = min(wake, now + max(0.0, end_charge - p.step_charge_c) / abs(current))
-            if wake <= now:
-                wake = now + 1e-3 if real_time else math.nextafter(now, math.inf) + 1e-6
-            self._asleep = True
-            try:
-                await sleep_until(wake)
-            except asyncio.CancelledError:
-                if not self._asked or self._task is None:
-                    raise
-                self._task.uncancel()
-                wake = now_of()  # woken for the request: not late
-            finally:
-                self._asleep = False
+    def _note_if_late(self, wake: float) -> None:
+        late_s = (self._clock.now() - wake) / self._clock.speed
+        if late_s > _LATE_S:
+            self.note("late_poll", f"a reading began {late_s:.3f} s late", late_s=late_s)
 
     def _close_step(self, reason: str) -> None:
         """Write down why the step ended."""
@@ -670,12 +691,6 @@ class Run:
             self._steps.append(closed)
             self._open_step = None
             self._changed = True
-
-    def _leave_early(self, loop_id: str, reason: str) -> None:
-        """Leave the loop whose detector spoke."""
-        self.position.left_early = reason
-        self.note("detected", reason, loop=loop_id)
-        self._leave(self._loops[loop_id][1])
 
     def _count_the_change_over(self, now: float) -> None:
         """Count the charge that the step before still passed while the next set point was on its way."""
@@ -690,35 +705,17 @@ class Run:
             p.discharge_energy_j -= voltage * charge
         self._carried = None
 
-    async def _read_again(self, error: LinkError) -> Reading:
+    async def _read_again(self, cycler: CyclerChannel, error: LinkError) -> Reading:
         """Read after a failure; bounded, since current flows unwatched meanwhile."""
         for attempt in range(2, _READ_ATTEMPTS + 1):
             self.note("link", f"reading failed, attempt {attempt} of {_READ_ATTEMPTS}: {error}")
             try:
-                return await self._cycler.read()
+                return await cycler.read()
             except LinkError as again:
                 error = again
         raise CommunicationLost(str(error))
 
 
-def _detectors(loop: Loop, states: list[dict[str, Any]]) -> list[ShortCircuit]:
-    detectors = [DETECTORS[item.name](item.options) for item in loop.stop_when]
-    for detector, state in zip(detectors, states, strict=False):
-        detector.restore(state)
-    return detectors
-
-
-def _low(limit: float | None) -> float:
-    return -math.inf if limit is None else limit
-
-
-def _high(limit: float | None) -> float:
-    return math.inf if limit is None else limit
-
-
-def _outside(quantity: str, value: float, unit: str, low: float, high: float) -> str:
-    if value < low:
-        return f"{quantity} {value:.5g} {unit} is below its limit of {low:.5g} {unit}"
-    if value > high:
-        return f"{quantity} {value:.5g} {unit} is above its limit of {high:.5g} {unit}"
-    return f"{quantity} is not a number"
+def _and_then(items: Iterator[float], last: None) -> Iterator[float | None]:
+    yield from items
+    yield last

@@ -20,13 +20,14 @@ from galvanode.clock import Clock
 from galvanode.engine.control import Refused
 from galvanode.engine.position import Position
 from galvanode.engine.run import FINISHED, Run
+from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import OpenBench, OpenChannel
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import Loop, Operand, Program, Step, Variable
+from galvanode.recipe.program import OPEN_CIRCUIT, ImpedancePlan, Loop, Operand, Program, SetChamber, Step, Variable
 from galvanode.store.errors import CommitRefused
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord
@@ -55,9 +56,10 @@ class Channel:
     """One channel of the station and what is known of it."""
 
     open: OpenChannel
+    wiring: Wiring
     state: Literal["idle", "unsafe", "lost"] = "idle"
     message: str = ""
-    identity: Identity | None = None
+    identities: list[Identity] = field(default_factory=list[Identity])
     run: Run | None = None
     submitting: bool = False
     """A run is being made for it."""
@@ -91,7 +93,7 @@ class Station:
         self._commit_soon = asyncio.Event()
         self._refused: set[str] = set()
         """Runs whose samples the journal does not take; what they measured lies beside the database."""
-        self._channels = {name: Channel(open=item) for name, item in bench.channels.items()}
+        self._channels = {name: Channel(item, self._wiring(item)) for name, item in bench.channels.items()}
         self._chambers = {name: ChamberState() for name in bench.chambers}
         self._events: list[Event] = []
         self._unsaved: list[tuple[list[RunCommit], list[Event]]] = []
@@ -194,8 +196,8 @@ class Station:
             program, under_test = await asyncio.get_running_loop().run_in_executor(
                 self._helper, _compile, recipe, recipe_name, cell, cell_name, given
             )
-            capabilities = target.open.cycler.capabilities
-            _check_capabilities(program, capabilities, recipe_name)
+            _check_capabilities(program, target.wiring, recipe_name)
+            self._refuse_if_chamber_is_shared(target, program)
             new = NewRun(
                 channel=channel,
                 title=program.title,
@@ -207,7 +209,7 @@ class Station:
                 program_json=program.model_dump_json(),
                 seed=self._seed,
                 speed=self._clock.speed,
-                instrument=_identity_text(target.identity),
+                instrument=_identity_text(target.identities),
                 created_unix_s=self._clock.unix(),
                 area_m2=under_test.area,
                 analyses=program.analyses,
@@ -217,7 +219,7 @@ class Station:
             run_id = await self._write(self._journal.create_run, new, [asked])
             self._refuse_if_closing()
             target.recipe_name, target.cell_name = recipe_name, cell_name
-            self._begin(target, run_id, program, _envelope(under_test, capabilities))
+            self._begin(target, run_id, program, _envelope(under_test, target.wiring))
         finally:
             target.submitting = False
         return {"run": run_id}
@@ -277,6 +279,30 @@ class Station:
         if problem := self._chambers[name].not_set or self._chambers[name].message:
             raise Refused(f"chamber {name!r} of channel {channel.open.name!r}: {problem}")
 
+    def _refuse_if_chamber_is_shared(self, channel: Channel, program: Program) -> None:
+        """A recipe that sets the temperature needs the chamber for itself."""
+        others = [
+            item.run
+            for item in self._channels.values()
+            if item.run is not None and item.open.chamber is not None and item.open.chamber == channel.open.chamber
+        ]
+        setting = [run for run in others if _sets_the_chamber(run.program)]
+        if setting or (others and _sets_the_chamber(program)):
+            run = (setting or others)[0]
+            raise Refused(f"run {run.id} stands in the same chamber, and its temperature would change")
+
+    def _wiring(self, channel: OpenChannel) -> Wiring:
+        control = None
+        if (name := channel.chamber) is not None:
+
+            async def read() -> ChamberReading | None:
+                await self._read_chamber(name)
+                state = self._chambers[name]
+                return None if state.failures else state.reading
+
+            control = ChamberControl(self._bench.chambers[name].set_temperature, read)
+        return Wiring(channel.cycler, channel.analyzer, control)
+
     async def _end_forsaken(self, channel: str | None, reason: str, run: str | None = None) -> bool:
         """End the unfinished runs that no channel carries out: those of a channel, or the one named.
 
@@ -321,7 +347,7 @@ class Station:
             run_id,
             program,
             envelope,
-            channel.open.cycler,
+            channel.wiring,
             self._clock,
             position=position,
             state="paused" if paused else "queued",
@@ -363,8 +389,8 @@ class Station:
     async def _greet(self, channel: Channel) -> bool:
         """Make a channel safe and ask who answers; True if both went well."""
         try:
-            await channel.open.cycler.make_safe()
-            channel.identity = await channel.open.cycler.identify()
+            await channel.wiring.make_safe()
+            channel.identities = await channel.wiring.identify()
         except LinkError as error:
             self._mark(channel, "lost", str(error))
         except Exception as error:  # whatever went wrong, the output may be on
@@ -391,8 +417,8 @@ class Station:
             if channel is None:
                 raise Refused(f"the bench has no channel {record.channel!r} any more")
             self._refuse_if_busy(channel)
-            if record.instrument != _identity_text(channel.identity):
-                raise Refused(f"the instrument is {_identity_text(channel.identity)}; it was {record.instrument}")
+            if record.instrument != _identity_text(channel.identities):
+                raise Refused(f"the instrument is {_identity_text(channel.identities)}; it was {record.instrument}")
             program = Program.model_validate_json(record.program_json)
             under_test = parse_cell(record.cell_text, record.cell_name)
             position = Position.from_json(record.position_json) if record.position_json else None
@@ -408,7 +434,7 @@ class Station:
             paused = True
             self._note("held", f"run {record.id} was away for {away_s / 3600:.1f} h: it waits for 'resume'", record.id)
         channel.recipe_name, channel.cell_name = record.recipe_name, record.cell_name
-        envelope = _envelope(under_test, channel.open.cycler.capabilities)
+        envelope = _envelope(under_test, channel.wiring)
         self._begin(channel, record.id, program, envelope, position, paused)
 
     def _leave_alone(self, record: RunRecord, message: str) -> None:
@@ -621,7 +647,7 @@ class Station:
 
     def _channel_state(self, channel: Channel) -> dict[str, Any]:
         bench, name = self._bench.bench, channel.open.name
-        instrument = bench.channels[name].cycler
+        instrument = bench.channels[name].instruments[0]
         run, chamber = channel.run, channel.open.chamber
         reading = None if chamber is None else self._chambers[chamber].reading
         state: dict[str, Any] = {
@@ -631,7 +657,7 @@ class Station:
             "resource": bench.resource(instrument),
             "simulated": bench.instruments[instrument].simulated is not None,
             "chamber": chamber,
-            "idn": _identity_text(channel.identity),
+            "idn": _identity_text(channel.identities),
             "state": channel.state,
             "message": channel.message,
             "temperature_degC": None if reading is None else reading.temperature - _ZERO_CELSIUS,
@@ -684,38 +710,55 @@ def _compile(
     return compile_recipe(parse_recipe(recipe, recipe_name), under_test, parameters), under_test
 
 
-def _envelope(cell: CellUnderTest, capabilities: Capabilities) -> Envelope:
-    """Return the cell's envelope, its current no larger than what the instrument can give anyway."""
+def _envelope(cell: CellUnderTest, wiring: Wiring) -> Envelope:
+    """Return the cell's envelope, its current no larger than what the instruments can give anyway."""
     limits = cell.envelope_limits()
-    most = max(abs(amps) for amps in capabilities.current)
+    most = max(abs(amps) for item in wiring.instruments for amps in item.capabilities.current)
     return Envelope(limits.voltage_min, limits.voltage_max, min(limits.current_max, most))
 
 
-def _identity_text(identity: Identity | None) -> str:
-    if identity is None:
-        return ""
-    return f"{identity.manufacturer}, {identity.model}, {identity.serial}, {identity.firmware}"
+def _sets_the_chamber(program: Program) -> bool:
+    return any(isinstance(instruction, SetChamber) for instruction in program.instructions)
 
 
-def _check_capabilities(program: Program, capabilities: Capabilities, source: str) -> None:
-    """Refuse a program that the instrument cannot carry out. Raises ``Refused`` with the recipe's line."""
+def _identity_text(identities: list[Identity]) -> str:
+    return "; ".join(f"{i.manufacturer}, {i.model}, {i.serial}, {i.firmware}" for i in identities)
+
+
+def _check_capabilities(program: Program, wiring: Wiring, source: str) -> None:
+    """Refuse a program that the channel cannot carry out. Raises ``Refused`` with the recipe's line."""
     ladders: dict[str, tuple[float, ...]] = {}
     for instruction in program.instructions:
         if isinstance(instruction, Loop):
             ladders.update(instruction.ladder)
+        if isinstance(instruction, SetChamber) and wiring.chamber is None:
+            raise Refused(f"{Path(source).name}:{instruction.line}: this channel has no chamber")
         if not isinstance(instruction, Step):
             continue
         place = f"{Path(source).name}:{instruction.line}"
-        if instruction.mode not in capabilities.modes:
-            raise Refused(f"{place}: the instrument of this channel cannot do {instruction.mode!r}")
-        if instruction.poll_s < capabilities.fastest_poll_s:
-            raise Refused(
-                f"{place}: readings every {instruction.poll_s:g} s; "
-                f"the instrument needs {capabilities.fastest_poll_s:g} s for one"
-            )
+        try:
+            capabilities = wiring.capabilities(wiring.carrier(instruction))
+        except NotWired as error:
+            raise Refused(f"{place}: {error}") from error
+        if capabilities is None or instruction.poll_s < capabilities.fastest_poll_s:
+            raise Refused(f"{place}: readings every {instruction.poll_s:g} s are too fast for the instrument")
         window, unit = (capabilities.current, "A") if instruction.mode == "current" else (capabilities.voltage, "V")
         _check_operand(instruction.setpoint, ladders, window, unit, place)
         _check_operand(instruction.current_limit, ladders, capabilities.current, "A", place)
+        for vertex in () if instruction.sweep is None else instruction.sweep.vertices:
+            _check_operand(vertex, ladders, capabilities.voltage, "V", place)
+        if instruction.impedance is not None:
+            _check_frequencies(instruction.impedance, capabilities, place)
+
+
+def _check_frequencies(plan: ImpedancePlan, capabilities: Capabilities, place: str) -> None:
+    if capabilities.frequency is None:
+        raise Refused(f"{place}: the instrument of this channel measures no impedance")
+    low, high = capabilities.frequency
+    if plan.frequency_min < low or plan.frequency_max > high:
+        raise Refused(
+            f"{place}: {plan.frequency_max:g} to {plan.frequency_min:g} Hz; the instrument does {high:g} to {low:g} Hz"
+        )
 
 
 def _check_operand(
@@ -727,6 +770,8 @@ def _check_operand(
 ) -> None:
     if operand is None:
         return
+    if isinstance(operand, Variable) and operand.name == OPEN_CIRCUIT:
+        return  # known only when the step begins; inside the cell's envelope, or the run trips
     values = [value * operand.factor for value in ladders[operand.name]] if isinstance(operand, Variable) else [operand]
     low, high = window
     for value in values:

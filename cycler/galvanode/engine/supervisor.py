@@ -255,8 +255,7 @@ class Supervisor:
 
 def _outside_the_engine(bench: Bench) -> Bench:
     real = {name: entry for name, entry in bench.instruments.items() if entry.simulated is None}
-    channels = {name: channel for name, channel in bench.channels.items() if channel.cycler in real}
-    return Bench(bench.title, bench.visa, real, channels, bench.document)
+    return Bench(bench.title, bench.visa, real, {}, bench.document)
 
 
 def _can_drive_a_cell(instrument: Instrument) -> bool:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from galvanode.document import Document, read_document, validate
 from galvanode.errors import InvalidInput
 from galvanode.instrument.link import SIMULATOR_BACKEND, Link, LinkSettings, open_link
-from galvanode.instrument.roles import Chamber, CyclerChannel, Instrument
+from galvanode.instrument.roles import Chamber, CyclerChannel, Instrument, ScriptedChannel
 from galvanode.units import Kelvin, Seconds
 
 DRIVERS = "galvanode.drivers"
@@ -37,12 +37,18 @@ class InstrumentEntry(BaseModel):
 
 
 class ChannelEntry(BaseModel):
-    """One channel: the instruments wired to one cell."""
+    """One channel: the instruments wired to one cell, at least one of cycler and analyzer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cycler: str
+    cycler: str | None = None
+    analyzer: str | None = None
     chamber: str | None = None
+
+    @property
+    def instruments(self) -> list[str]:
+        """Names of the instruments that can drive the cell."""
+        return [name for name in (self.cycler, self.analyzer) if name is not None]
 
 
 class _BenchFile(BaseModel):
@@ -115,19 +121,22 @@ def read_bench(path: Path) -> Bench:
             message = f"instrument {name!r} needs a 'resource', such as 'TCPIP::10.0.0.5::5025::SOCKET'"
             raise document.error(place, message, key=True)
     users: dict[str, str] = {}
-    channels = file.channels or {
-        name: ChannelEntry(cycler=name)
-        for name, entry in file.instruments.items()
-        if issubclass_of_role(known[entry.driver], CyclerChannel)
-    }
+    channels = file.channels or _default_channels(file, known)
+    roles: dict[str, type] = {"cycler": CyclerChannel, "analyzer": ScriptedChannel, "chamber": Chamber}
     for name, channel in channels.items():
-        _check_reference(document, file, known, ("channels", name, "cycler"), channel.cycler, CyclerChannel)
-        if channel.chamber is not None:
-            _check_reference(document, file, known, ("channels", name, "chamber"), channel.chamber, Chamber)
-        if channel.cycler in users:
-            message = f"{channel.cycler!r} is already the cycler of channel {users[channel.cycler]!r}"
-            raise document.error(("channels", name, "cycler"), message)
-        users[channel.cycler] = name
+        if not channel.instruments:
+            message = f"channel {name!r} has nothing to drive its cell; expected a 'cycler', an 'analyzer' or both"
+            raise document.error(("channels", name), message, key=True)
+        for key, role in roles.items():
+            if (instrument := getattr(channel, key)) is not None:
+                _check_reference(document, file, known, ("channels", name, key), instrument, role)
+        for key in ("cycler", "analyzer"):
+            instrument = getattr(channel, key)
+            if instrument in users:
+                message = f"{instrument!r} belongs to channel {users[instrument]!r} already"
+                raise document.error(("channels", name, key), message)
+            if instrument is not None:
+                users[instrument] = name
     return Bench(
         title=file.title,
         visa=file.visa,
@@ -135,6 +144,17 @@ def read_bench(path: Path) -> Bench:
         channels=channels,
         document=document,
     )
+
+
+def _default_channels(file: _BenchFile, known: Mapping[str, type]) -> dict[str, ChannelEntry]:
+    """Without a section 'channels' every instrument that can drive a cell is a channel of its own."""
+    channels: dict[str, ChannelEntry] = {}
+    for name, entry in file.instruments.items():
+        if issubclass_of_role(known[entry.driver], CyclerChannel):
+            channels[name] = ChannelEntry(cycler=name)
+        elif issubclass_of_role(known[entry.driver], ScriptedChannel):
+            channels[name] = ChannelEntry(analyzer=name)
+    return channels
 
 
 def _check_reference(
@@ -179,7 +199,8 @@ class OpenChannel:
     """A channel with its instruments open."""
 
     name: str
-    cycler: CyclerChannel
+    cycler: CyclerChannel | None
+    analyzer: ScriptedChannel | None
     chamber: str | None
 
 
@@ -219,8 +240,9 @@ def open_bench(bench: Bench, seed: int = 0) -> OpenBench:
         instruments[name] = driver(open_link(name, bench.backend(name, seed), bench.resource(name), settings))
     channels: dict[str, OpenChannel] = {}
     for name, channel in bench.channels.items():
-        cycler = instruments[channel.cycler]
-        if not isinstance(cycler, CyclerChannel):
-            raise InvalidInput(f"{channel.cycler!r} is no cycler", source=bench.document.source)
-        channels[name] = OpenChannel(name, cycler, channel.chamber)
+        cycler = None if channel.cycler is None else instruments[channel.cycler]
+        analyzer = None if channel.analyzer is None else instruments[channel.analyzer]
+        if not isinstance(cycler, CyclerChannel | None) or not isinstance(analyzer, ScriptedChannel | None):
+            raise InvalidInput(f"the instruments of channel {name!r} cannot do their part", source=bench.path)
+        channels[name] = OpenChannel(name, cycler, analyzer, channel.chamber)
     return OpenBench(bench, instruments, channels)

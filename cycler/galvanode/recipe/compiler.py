@@ -7,17 +7,19 @@ from typing import cast
 
 from galvanode.cell import CellUnderTest
 from galvanode.document import label
+from galvanode.recipe.bodies import AnyStep
 from galvanode.recipe.context import Context
 from galvanode.recipe.known import DETECTORS
 from galvanode.recipe.ladder import ladders_of
 from galvanode.recipe.limits import of_cell
-from galvanode.recipe.looping import MAX_TURNS, Detect
-from galvanode.recipe.model import Item, RepeatItem, StepBody
-from galvanode.recipe.program import Detector, EndLoop, Instruction, Loop, Program
+from galvanode.recipe.looping import MAX_TURNS, Detect, Retained
+from galvanode.recipe.model import ChamberItem, Item, RepeatItem
+from galvanode.recipe.program import Detector, EndLoop, Instruction, Loop, Program, Retention, Step, Variable
 from galvanode.recipe.reader import Recipe
 from galvanode.recipe.scope import Scope, set_parameters
+from galvanode.recipe.soak import compile_chamber
 from galvanode.recipe.steps import compile_step
-from galvanode.recipe.values import NUMBER, Reference
+from galvanode.recipe.terminals import terminals_of
 from galvanode.yaml_text import DocumentPath
 
 MAX_NESTING = 8
@@ -34,7 +36,9 @@ def compile_recipe(recipe: Recipe, cell: CellUnderTest, parameters: Mapping[str,
     """
     values = set_parameters(recipe.parameters, parameters or {})
     envelope = of_cell(cell.envelope_limits())
-    context = Context(recipe.document, cell.area, cell=envelope, scope=Scope(values), bounds=envelope)
+    terminals = terminals_of(cell)
+    scope = Scope(values, terminals)
+    context = Context(recipe.document, terminals, cell=envelope, scope=scope, bounds=envelope)
     context = context.with_safety(recipe.text.safety, ("safety",), "the recipe's 'safety'", loosest_s=float("inf"))
     context = context.with_record(recipe.text.record, ("record",))
     method = _Method()
@@ -63,12 +67,16 @@ class _Method:
             at = (*path, index)
             if isinstance(item, RepeatItem):
                 steps += self._repeat(item, at, context)
+            elif isinstance(item, ChamberItem):
+                self.instructions.append(compile_chamber(item.chamber, (*at, "chamber"), context))
+                steps += 1
             else:
                 verb = next(iter(type(item).model_fields))
                 self._steps += 1
-                body = cast("StepBody", getattr(item, verb))
-                self.instructions.append(compile_step(verb, body, (*at, verb), context, self._steps))
-                steps += 1
+                body = cast("AnyStep", getattr(item, verb))
+                compiled = compile_step(verb, body, (*at, verb), context, self._steps)
+                self.instructions.extend(compiled)
+                steps += len(compiled)
             if steps > MAX_STEPS:
                 said = f"makes {steps:,} steps with all its turns; expected at most {MAX_STEPS:,}"
                 raise context.error(at, f"the method {said}")
@@ -77,7 +85,7 @@ class _Method:
     def _repeat(self, item: RepeatItem, path: DocumentPath, context: Context) -> int:
         if context.depth == MAX_NESTING:
             raise context.error(path, f"'repeat' is nested more than {MAX_NESTING} deep")
-        times = _times(item.times, (*path, "times"), context)
+        times = None if item.times is None else context.whole(item.times, MAX_TURNS, (*path, "times"))
         ladders = ladders_of(item, path, context)
         rungs = len(next(iter(ladders.values())).values) if ladders else None
         until_s = None if item.duration is None else context.interval(item.duration, (*path, "for"))
@@ -91,13 +99,17 @@ class _Method:
             self._close(inner, Loop(loop_id=inner_id, turns=times, counts_cycles=True, end=0, line=line))
         else:
             steps = self.block(item.repeat, (*path, "repeat"), inside)
+        if not any(isinstance(instruction, Step) for instruction in self.instructions[start:]):
+            said = "'repeat' only sets the chamber; expected a step in it, such as 'rest: {for: 10 min}'"
+            raise context.error((*path, "repeat"), said, key=True)
         turns = times if rungs is None else rungs
         loop = Loop(
             loop_id=loop_id,
-            # Time alone bounds the loop: how many turns fit is not known, so take what a program may have.
+            # Time or retention alone bounds the loop: how often is not known, so take what a program may have.
             turns=max(1, MAX_STEPS // steps) if turns is None else turns,
             ladder={name: tuple(value.si for value in rung.values) for name, rung in ladders.items()},
             stop_when=_detectors(item, path, context),
+            stop_when_retention=self._retention(item.until_retention, times, path, start, context),
             until_s=until_s,
             counts_cycles=True,
             end=0,
@@ -105,6 +117,29 @@ class _Method:
         )
         self._close(start, loop)
         return steps if turns is None else steps * turns
+
+    def _retention(
+        self, retained: Retained | None, times: int | None, path: DocumentPath, start: int, context: Context
+    ) -> Retention | None:
+        """Return what ends the loop that began at ``start``; it must be one whose turns are cycles."""
+        if retained is None:
+            return None
+        at = (*path, "until_retention")
+        block = self.instructions[start + 1 :]
+        if any(isinstance(inner, Loop) for inner in block):
+            said = "compares cycles, which the block inside counts; put it beside that 'repeat'"
+            raise context.error(at, f"'until_retention' {said}", key=True)
+        if not any(_may_discharge(step) for step in block if isinstance(step, Step)):
+            said = "is about discharge capacity, and no step of the block discharges"
+            raise context.error(at, f"'until_retention' {said}", key=True)
+        if times is not None and retained.cycle >= times:
+            said = f"compares with cycle {retained.cycle}, after which none is left of {times:,}"
+            raise context.error(at, f"'until_retention' {said}; expected an earlier cycle or more 'times'")
+        fraction = context.fixed(retained.fraction, "fraction", at)
+        if not 0 < fraction.exact < 1:
+            said = f"{label(at)} is '{fraction.text}'; expected a share between 0 % and 100 %"
+            raise context.error(at, said)
+        return Retention(below=fraction.si, of_cycle=retained.cycle)
 
     def _open(self) -> tuple[int, str]:
         """Keep the place of a loop's instruction; return it and the loop's name."""
@@ -119,14 +154,10 @@ class _Method:
         self.instructions.append(EndLoop(start=start))
 
 
-def _times(times: int | Reference | None, path: DocumentPath, context: Context) -> int | None:
-    if not isinstance(times, Reference):
-        return times
-    quantity = context.fixed(times, NUMBER, path)
-    if quantity.exact.denominator != 1 or not 1 <= quantity.exact <= MAX_TURNS:
-        said = f"is '{times.text}', which is {quantity.text}; expected a whole number from 1 to {MAX_TURNS:,}"
-        raise context.error(path, f"{label(path)} {said}")
-    return int(quantity.exact)
+def _may_discharge(step: Step) -> bool:
+    if step.mode == "current":
+        return step.setpoint.factor < 0 if isinstance(step.setpoint, Variable) else (step.setpoint or 0.0) < 0
+    return step.mode in ("voltage", "sweep")
 
 
 def _detectors(item: RepeatItem, path: DocumentPath, context: Context) -> tuple[Detector, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 from pydantic import PlainValidator, WithJsonSchema
 
 from galvanode.document import did_you_mean, found, place_of
-from galvanode.recipe.values import Reference, Value, read_value
+from galvanode.recipe.values import CURRENTS, VOLTAGES, Reference, Value, read_value
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -18,23 +18,24 @@ start: NAME COMPARISON (REFERENCE | QUANTITY)
 NAME: /[A-Za-z_]+/
 COMPARISON: ">=" | "<=" | ">" | "<"
 REFERENCE: /\$[A-Za-z_][A-Za-z0-9_]*/
-QUANTITY: /[-+.0-9][^<>=$]*/
+QUANTITY: /([-+.0-9]|C *\/)[^<>=$]*/
 %ignore " "
 """
 
-DIMENSION_OF = {
-    "voltage": "voltage",
-    "current": "current",
-    "current_density": "current_density",
-    "charge": "charge",
-    "capacity": "charge",
-    "areal_charge": "areal_charge",
-    "areal_capacity": "areal_charge",
-    "energy": "energy",
-    "temperature": "temperature",
+DIMENSIONS_OF: dict[str, tuple[str, ...]] = {
+    "voltage": VOLTAGES,
+    "current": CURRENTS,
+    "current_magnitude": CURRENTS,
+    "current_density": ("current_density",),
+    "charge": ("charge",),
+    "capacity": ("charge",),
+    "areal_charge": ("areal_charge",),
+    "areal_capacity": ("areal_charge",),
+    "energy": ("energy",),
+    "temperature": ("temperature",),
 }
-"""What a condition may be about, and the dimension of its value. Voltage and current have a sign; charge and
-energy count from the start of the step, in magnitude."""
+"""What a condition may be about, and the dimensions that its value may have. Voltage and current have a sign;
+charge and energy count from the start of the step, in magnitude."""
 
 COUNTED = frozenset(("charge", "areal_charge", "energy"))
 """Dimensions that start at zero with the step and only grow."""
@@ -72,18 +73,20 @@ def parse_until(text: str) -> Until:
     name, symbol, value = (str(cast("Token", token)) for token in tree.children)
     if name == "time":
         raise ValueError(f"is {found(text)}; expected the time as 'for: {value.strip()}' instead")
-    if name not in DIMENSION_OF:
-        raise ValueError(f"is {found(text)}; '{name}' is not measured{did_you_mean(name, DIMENSION_OF)}")
-    dimension = DIMENSION_OF[name]
+    if name not in DIMENSIONS_OF:
+        raise ValueError(f"is {found(text)}; '{name}' is not measured{did_you_mean(name, DIMENSIONS_OF)}")
+    dimensions = DIMENSIONS_OF[name]
     try:
-        read = read_value(value, dimension)
+        read = read_value(value, *dimensions)
     except ValueError as problem:
         raise ValueError(f"is {found(text)}; its value {problem}") from None
-    if dimension in COUNTED:
+    if dimensions[0] in COUNTED:
         if not isinstance(read, Reference) and read.exact < 0:
             raise ValueError(f"is {found(text)}; expected no sign: {name} counts from 0 in magnitude")
         if symbol.startswith("<"):
             raise ValueError(f"is {found(text)}; expected '>=': {name} counts up from 0")
+    if name == "current_magnitude" and not isinstance(read, Reference) and read.exact < 0:
+        raise ValueError(f"is {found(text)}; expected no sign: {name} is never below 0")
     return Until(name, "<=" if symbol.startswith("<") else ">=", read, symbol)
 
 

@@ -8,11 +8,12 @@ from typing import cast
 
 from galvanode.document import Document, label
 from galvanode.errors import InvalidInput
+from galvanode.recipe.bodies import RecordWhen, Safety
 from galvanode.recipe.limits import Bounds, tightened
-from galvanode.recipe.model import RecordWhen, Safety
 from galvanode.recipe.program import Record
 from galvanode.recipe.scope import Rungs, Scope
-from galvanode.recipe.values import Reference, Value
+from galvanode.recipe.terminals import Terminals
+from galvanode.recipe.values import NUMBER, Count, Reference, Value, expected_words, is_difference
 from galvanode.units import Quantity
 from galvanode.yaml_text import DocumentPath
 
@@ -32,8 +33,7 @@ class Context:
     """Immutable: each loop and step has its own."""
 
     document: Document
-    area: float
-    """m2."""
+    terminals: Terminals
     cell: Bounds
     """The cell's envelope."""
     scope: Scope
@@ -49,11 +49,38 @@ class Context:
         return self.document.error(path, message, key)
 
     def fixed(self, value: Value, dimension: str | None, path: DocumentPath) -> Quantity:
-        """Return a value that does not change from turn to turn. Raises ``InvalidInput``."""
+        """Return a value that does not change from turn to turn; None accepts any. Raises ``InvalidInput``."""
         try:
-            return self.scope.fixed(value, dimension)
+            return self.scope.fixed(value, *(() if dimension is None else (dimension,)))
         except ValueError as problem:
             raise self.error(path, f"{label(path)} {problem}") from None
+
+    def above_zero(self, value: Value, dimension: str, path: DocumentPath) -> Quantity:
+        """Return a value above 0 that does not change from turn to turn. Raises ``InvalidInput``."""
+        quantity = self.fixed(value, dimension, path)
+        if quantity.exact <= 0:
+            named = f"'{value.text}', which is " if isinstance(value, Reference) else ""
+            said = f"{label(path)} is {named}'{quantity.text}'; expected {expected_words(dimension)}, above 0"
+            raise self.error(path, said)
+        return quantity
+
+    def difference(self, value: Value, path: DocumentPath) -> float:
+        """Return a difference of temperatures, K. Raises ``InvalidInput``."""
+        quantity = self.fixed(value, "temperature", path)
+        if not is_difference(quantity) or quantity.exact <= 0:
+            said = f"{label(path)} is '{quantity.text}'; expected a difference above 0 in K, such as '0.5 K'"
+            raise self.error(path, said)
+        return quantity.si
+
+    def whole(self, count: Count, most: int, path: DocumentPath) -> int:
+        """Return a whole number from 1 to ``most``. Raises ``InvalidInput``."""
+        if not isinstance(count, Reference):
+            return count
+        quantity = self.fixed(count, NUMBER, path)
+        if quantity.exact.denominator != 1 or not 1 <= quantity.exact <= most:
+            said = f"is '{count.text}', which is {quantity.text}; expected a whole number from 1 to {most:,}"
+            raise self.error(path, f"{label(path)} {said}")
+        return int(quantity.exact)
 
     def interval(self, value: Value, path: DocumentPath) -> float:
         """Return an interval between polls or records, s. Raises ``InvalidInput``."""
@@ -65,9 +92,11 @@ class Context:
 
     def text(self, value: Value) -> str:
         """Return a value for people: a parameter as it is set, a ladder's variable by its name."""
-        if isinstance(value, Reference) and value.name in self.scope.parameters:
-            return self.scope.parameters[value.name].text
-        return value.text
+        if isinstance(value, Reference):
+            if value.name not in self.scope.parameters:
+                return value.text
+            value = self.scope.parameters[value.name]
+        return self.terminals.text(value)
 
     def inside(self, ladders: Mapping[str, Rungs]) -> Context:
         """Return the context of a loop's block."""
@@ -78,7 +107,7 @@ class Context:
 
         ``loosest_s`` is the longest ``check_every`` that it may ask for.
         """
-        bounds = tightened(self.bounds, safety, origin, self.scope, self.area, self.document, path)
+        bounds = tightened(self.bounds, safety, origin, self.scope, self.document, path)
         if safety.check_every is None:
             return replace(self, bounds=bounds)
         at = (*path, "check_every")

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
-from galvanode.recipe.program import Condition, Instruction, Loop, Operand, Program, Step, Variable
+from galvanode.recipe.program import (
+    OPEN_CIRCUIT,
+    Condition,
+    ImpedancePlan,
+    Instruction,
+    Loop,
+    Operand,
+    Program,
+    SetChamber,
+    Step,
+    SweepPlan,
+    Variable,
+)
 
 _MAX_EVALUATED = 100_000
 """Turns of ladders looked at one by one; beyond it a ladder is bounded by its extremes."""
+_PERIODS = 3.0
+"""Of the sine that a point of a spectrum takes: one to settle, two to measure (convention)."""
+_OVERHEAD_S = 1.0
+"""That an instrument may take for a point besides: to choose ranges, to send it."""
 
 
 class Bounds(NamedTuple):
@@ -55,6 +72,8 @@ class _Estimator:
             instruction = self._instructions[index]
             if isinstance(instruction, Step):
                 parts.append(_step(instruction, variables))
+            elif isinstance(instruction, SetChamber):
+                parts.append(_chamber(instruction))
             elif isinstance(instruction, Loop):
                 parts.append(self._loop(instruction, index, variables))
                 index = instruction.end
@@ -66,6 +85,12 @@ class _Estimator:
         total = _sum(turns) if len(turns) > 1 else Estimate(*(part.times(loop.turns) for part in turns[0]))
         if loop.until_s is not None:
             total = _until(loop.until_s, loop.turns, total, _hull(turns))
+        if loop.stop_when_retention is not None:  # nothing is compared before the turn after the one that counts as 1
+            fewest = min(loop.turns, loop.stop_when_retention.of_cycle + 1)
+            least = Estimate(*(part.times(fewest) for part in _hull(turns)))
+            total = Estimate(
+                *(Bounds(min(all_.low, few.low), all_.high) for all_, few in zip(total, least, strict=True))
+            )
         if loop.stop_when:  # a detector may speak on the first reading
             total = Estimate(*(Bounds(0.0, part.high) for part in total))
         return total
@@ -94,8 +119,17 @@ class _Estimator:
             isinstance(operand, Variable) and operand.name == name
             for instruction in self._instructions[start:end]
             if isinstance(instruction, Step)
-            for operand in (instruction.setpoint, *(condition.value for condition in instruction.until))
+            for operand in _operands(instruction)
         )
+
+
+def _operands(step: Step) -> Iterable[Operand | None]:
+    """Return what may vary the time that a step takes."""
+    return (
+        step.setpoint,
+        *(step.sweep.vertices if step.sweep is not None else ()),
+        *(condition.value for condition in step.until),
+    )
 
 
 def _sum(parts: Iterable[Estimate]) -> Estimate:
@@ -129,6 +163,11 @@ def _until(until_s: float, turns: int, total: Estimate, turn: Estimate) -> Estim
 
 def _step(step: Step, variables: Mapping[str, Bounds]) -> Estimate:
     ends = [_end(condition, step, variables) for condition in step.until]
+    if step.impedance is not None:
+        points = float(step.impedance.points)
+        return Estimate(_spectrum(step.impedance), Bounds(1.0, 1.0), Bounds(points, points))
+    if step.sweep is not None:
+        ends.append(_sweep(step.sweep, step, variables))
     duration = Bounds(min(end.low for end in ends), min(end.high for end in ends))
     every_s = step.record.every_s
     changes = step.record.voltage_change is not None or step.record.current_change is not None
@@ -141,6 +180,38 @@ def _step(step: Step, variables: Mapping[str, Bounds]) -> Estimate:
             2.0 + _fit(duration.high, step.poll_s if changes else every_s),
         ),
     )
+
+
+def _spectrum(plan: ImpedancePlan) -> Bounds:
+    """Return the time of a spectrum: some periods of each frequency."""
+    ratio = (plan.frequency_min / plan.frequency_max) ** (1 / (plan.points - 1))
+    periods_s = math.fsum(1 / (plan.frequency_max * ratio**point) for point in range(plan.points))
+    return Bounds(_PERIODS * periods_s, _PERIODS * periods_s + _OVERHEAD_S * plan.points)
+
+
+def _sweep(plan: SweepPlan, step: Step, variables: Mapping[str, Bounds]) -> Bounds:
+    """Return the time of a sweep: its span over its rate. The rest voltage lies somewhere inside the limits."""
+    window = step.limits.voltage
+    rest = Bounds(
+        -math.inf if window.min is None else window.min,
+        math.inf if window.max is None else window.max,
+    )
+    legs = [_distance(first, second, {**variables, OPEN_CIRCUIT: rest}) for first, second in pairwise(plan.vertices)]
+    return Bounds(
+        plan.cycles * math.fsum(leg.low for leg in legs) / plan.rate,
+        plan.cycles * math.fsum(leg.high for leg in legs) / plan.rate,
+    )
+
+
+def _distance(first: Operand, second: Operand, variables: Mapping[str, Bounds]) -> Bounds:
+    a, b = _value(first, variables), _value(second, variables)
+    return Bounds(max(0.0, a.low - b.high, b.low - a.high), max(a.high - b.low, b.high - a.low))
+
+
+def _chamber(chamber: SetChamber) -> Estimate:
+    soak = chamber.soak
+    duration = Bounds(0.0, 0.0) if soak is None else Bounds(soak.dwell, soak.timeout)
+    return Estimate(duration, Bounds(0.0, 0.0), Bounds(0.0, 0.0))
 
 
 def _fit(duration_s: float, interval_s: float | None) -> float:

@@ -8,9 +8,10 @@ from galvanode.document import label
 from galvanode.recipe.context import Context
 from galvanode.recipe.looping import FromToBy
 from galvanode.recipe.model import RepeatItem
+from galvanode.recipe.program import OPEN_CIRCUIT
 from galvanode.recipe.scope import Rungs
-from galvanode.recipe.values import Value
-from galvanode.units import Quantity
+from galvanode.recipe.values import C_RATE, POTENTIAL, Value, is_difference
+from galvanode.units import Quantity, format_quantity
 from galvanode.yaml_text import DocumentPath
 
 MAX_RUNGS = 10_000
@@ -21,6 +22,8 @@ def ladders_of(item: RepeatItem, path: DocumentPath, context: Context) -> dict[s
     ladders: dict[str, Rungs] = {}
     for name, spec in (item.ladder or {}).items():
         at = (*path, "ladder", name)
+        if name == OPEN_CIRCUIT:
+            raise context.error(at, f"'{name}' is the rest voltage of the cell; choose another name", key=True)
         if name in context.scope.parameters or name in context.scope.ladders:
             kind = "parameter" if name in context.scope.parameters else "ladder's variable"
             raise context.error(at, f"'{name}' is already a {kind}; choose another name", key=True)
@@ -41,28 +44,41 @@ def _listed(values: tuple[Value, ...], path: DocumentPath, context: Context) -> 
         said = f"{label(path)} has {len(values):,} values; expected at most {MAX_RUNGS:,}"
         raise context.error(path, said)
     first = context.fixed(values[0], None, (*path, 0))
-    rest = [context.fixed(value, first.dimension, (*path, index)) for index, value in enumerate(values[1:], start=1)]
+    rest = [context.fixed(value, None, (*path, index)) for index, value in enumerate(values[1:], start=1)]
     for index, quantity in enumerate(rest, start=1):
         if quantity.dimension != first.dimension:
             due = f"the same dimension as '{first.text}'"
             said = f"{label(path)} has '{quantity.text}' in its list; expected {due}"
             raise context.error((*path, index), said)
-    return Rungs(first.dimension, (first, *rest))
+    return _rungs((first, *rest), path, context)
+
+
+def _rungs(values: tuple[Quantity, ...], path: DocumentPath, context: Context) -> Rungs:
+    """Return the values of a variable, potentials among them as voltages at the terminals."""
+    try:
+        voltages = tuple(context.terminals.voltage(value) for value in values)
+    except ValueError as problem:
+        raise context.error(path, f"{label(path)} {problem}") from None
+    return Rungs(voltages[0].dimension, voltages)
 
 
 def _spaced(spec: FromToBy, path: DocumentPath, context: Context) -> Rungs:
-    start = context.fixed(spec.start, None, (*path, "from"))
-    if start.dimension == "temperature":  # '5 degC' would be a step of 278.15 K
-        raise context.error(path, f"{label(path)} is a ladder of temperatures; expected them as a list")
-    others: list[Quantity] = []
-    for key, value in (("to", spec.to), ("by", spec.by)):
-        quantity = context.fixed(value, None, (*path, key))
-        if quantity.dimension != start.dimension:
-            said = f"{label((*path, key))} is '{quantity.text}'; expected the dimension of '{start.text}'"
-            raise context.error((*path, key), said)
-        others.append(quantity)
+    start, to, by = (
+        context.fixed(value, None, (*path, key))
+        for key, value in (("from", spec.start), ("to", spec.to), ("by", spec.by))
+    )
+    if to.dimension != start.dimension:
+        said = f"{label((*path, 'to'))} is '{to.text}'; expected the dimension of '{start.text}'"
+        raise context.error((*path, "to"), said)
+    if by.dimension != ("voltage" if start.dimension == POTENTIAL else start.dimension):
+        due = "a voltage such as '0.1 V'" if start.dimension == POTENTIAL else f"the dimension of '{start.text}'"
+        raise context.error((*path, "by"), f"{label((*path, 'by'))} is '{by.text}'; expected {due}")
+    if not is_difference(by):
+        due = "a difference in K, such as '10 K'"
+        raise context.error((*path, "by"), f"{label((*path, 'by'))} is '{by.text}'; expected {due}")
+    start, to = _rungs((start, to), path, context).values
     try:
-        return Rungs(start.dimension, equal_steps(start, others[0], others[1]))
+        return Rungs(start.dimension, equal_steps(start, to, by))
     except ValueError as problem:
         raise context.error((*path, "by"), f"{label((*path, 'by'))} {problem}") from None
 
@@ -93,5 +109,10 @@ def _shared_unit(start: Quantity, by: Quantity) -> tuple[str, Exact] | None:
 
 
 def _rung(exact: Exact, like: Quantity, unit: tuple[str, Exact] | None) -> Quantity:
-    text = f"{float(exact):.9g}" if unit is None else f"{float(exact / unit[1]):.9g} {unit[0]}"
+    if like.dimension in ("temperature", "voltage"):  # one has its zero elsewhere, the other perhaps a reference
+        text = format_quantity(float(exact), like.dimension)
+    elif like.dimension == C_RATE:
+        text = f"{float(exact):.9g}C"
+    else:
+        text = f"{float(exact):.9g}" if unit is None else f"{float(exact / unit[1]):.9g} {unit[0]}"
     return Quantity(exact, like.dimension, text)

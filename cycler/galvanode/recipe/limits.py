@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from galvanode.cell import TerminalLimits
 from galvanode.document import Document, found, label
-from galvanode.recipe.model import Safety
+from galvanode.recipe.bodies import Safety
 from galvanode.recipe.program import Limits, Window
 from galvanode.recipe.scope import Scope
-from galvanode.recipe.values import Value
+from galvanode.recipe.values import VOLTAGES, Reference, Value
 from galvanode.units import format_quantity
 from galvanode.yaml_text import DocumentPath
 
@@ -43,7 +43,6 @@ def tightened(
     safety: Safety,
     origin: str,
     scope: Scope,
-    area: float,
     document: Document,
     path: DocumentPath,
 ) -> Bounds:
@@ -57,7 +56,7 @@ def tightened(
         at = (*path, *bound.path)
         window: Window = getattr(outer.limits, bound.quantity)
         try:
-            ends = _ends(bound, window, outer.origin, scope, area)
+            ends = _ends(bound, window, outer.origin, scope)
         except ValueError as problem:
             raise document.error(at, f"{label(at)} {problem}") from None
         windows.setdefault(bound.quantity, {}).update(ends)
@@ -71,17 +70,17 @@ def tightened(
     return Bounds(outer.limits.model_copy(update=updated), origin)
 
 
-def _ends(bound: _Bound, window: Window, origin: str, scope: Scope, area: float) -> dict[str, float]:
+def _ends(bound: _Bound, window: Window, origin: str, scope: Scope) -> dict[str, float]:
     """Return what a bound sets, at the terminals. Raises ``ValueError`` where it lies outside ``window``."""
-    number = scope.fixed(bound.value, bound.dimension).si
-    if bound.dimension == "current_density":
-        number *= area
+    quantity = scope.fixed(bound.value, *(VOLTAGES if bound.dimension == "voltage" else (bound.dimension,)))
+    number = quantity.si * scope.terminals.factor(quantity.dimension)
     if bound.both_signs and number <= 0:
         raise ValueError(f"is '{bound.value.text}'; expected a value above 0")
     ends = {"min": -number, "max": number} if bound.both_signs else {bound.path[-1]: number}
     if not all(lies_in(window, end) for end in ends.values()):
-        allowed = window_text(window, bound.dimension, area)
-        raise ValueError(f"is '{bound.value.text}', outside {origin} ({allowed})")
+        allowed = window_text(window, bound.dimension, scope.terminals.area)
+        shown = bound.value.text if isinstance(bound.value, Reference) else quantity.text
+        raise ValueError(f"is '{shown}', outside {origin} ({allowed})")
     return {end: _clamped(value, window) for end, value in ends.items()}
 
 

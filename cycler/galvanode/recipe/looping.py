@@ -1,14 +1,15 @@
-"""What stands beside ``repeat``: how often, over which ladder, until which detector speaks."""
+"""What stands beside ``repeat``: over which ladder, until which detector speaks or how much capacity is left."""
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from pydantic import Field
 
 from galvanode.document import Section, did_you_mean, found, place_of
 from galvanode.recipe.known import DETECTORS
-from galvanode.recipe.values import NAME, NAME_RULE, Reference, Value, read_any_value, read_value, reference
+from galvanode.recipe.values import NAME, NAME_RULE, Value, read_any_value, read_value
 
 MAX_TURNS = 10_000_000
 
@@ -112,14 +113,23 @@ def _detect(value: object, path: tuple[str | int, ...]) -> Detect:
     return Detect.model_construct(name=name, options=read)
 
 
-def read_times(value: object) -> int | Reference:
-    """Read a number of turns. Raises ``ValueError``."""
+class Retained(Section):
+    """``80 % of cycle 1``: what the discharge capacity must not fall to, of that of an earlier turn."""
+
+    fraction: Value
+    cycle: int
+
+
+_RETENTION = re.compile(r"(.{1,60}?) +of +cycle +([1-9][0-9]{0,6})", re.ASCII)
+
+
+def read_retention(value: object) -> Retained:
+    """Read ``80 % of cycle 1``. Raises ``ValueError``."""
+    match = _RETENTION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"is {found(value)}; expected such as '80 % of cycle 1'")
     try:
-        name = reference(value)
-    except ValueError:
-        name = None
-    if name is not None:
-        return name
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_TURNS:
-        raise ValueError(f"is {found(value)}; expected a whole number from 1 to {MAX_TURNS:,}")
-    return value
+        fraction = read_value(match[1], "fraction")
+    except ValueError as problem:
+        raise ValueError(f"is {found(value)}; its share {problem}") from None
+    return Retained.model_construct(fraction=fraction, cycle=int(match[2]))

@@ -8,156 +8,35 @@ from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
 from pydantic import model_validator as validator
 
 from galvanode.document import Section, did_you_mean, found, place_of
-from galvanode.recipe.condition import Untils
-from galvanode.recipe.known import ANALYSES
-from galvanode.recipe.looping import Detect, FromToBy, read_ladder, read_stop_when, read_times
-from galvanode.recipe.parameter import Parameter, read_parameters
-from galvanode.recipe.values import (
-    Current,
-    CurrentBound,
-    CurrentCeiling,
-    CurrentChange,
-    CurrentDensity,
-    CurrentFloor,
-    CurrentMagnitude,
-    DensityBound,
-    DensityMagnitude,
-    Interval,
-    Reference,
-    Temperature,
-    Time,
-    Value,
-    Voltage,
-    VoltageChange,
+from galvanode.recipe.bodies import (
+    Chamber,
+    Charge,
+    ConstantCurrent,
+    ConstantVoltage,
+    CyclicVoltammetry,
+    Discharge,
+    Impedance,
+    Label,
+    Plate,
+    RecordWhen,
+    Rest,
+    Safety,
+    Strip,
+    Sweep,
+    Text,
 )
-
-
-def _text(value: object) -> object:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("is empty; expected text")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_text), Field(max_length=10_000)]
-Label = Annotated[str, BeforeValidator(_text), Field(max_length=200)]
-
-
-class VoltageWindow(Section):
-    """V at the terminals."""
-
-    min: Voltage | None = None
-    max: Voltage | None = None
-
-
-class CurrentWindow(Section):
-    """A. ``max`` alone bounds either sign. Zero is a bound: ``{min: -5 mA, max: 0 A}`` only discharges."""
-
-    min: CurrentFloor | None = None
-    max: CurrentCeiling | None = None
-
-    @validator(mode="after")
-    def _has_max(self) -> Self:
-        if self.max is None:
-            raise place_of((), "'max' is missing in 'safety.current'; expected a current such as '5 mA'")
-        return self
-
-
-class DensityWindow(Section):
-    """A/m2, of either sign."""
-
-    max: DensityBound
-
-
-class TemperatureWindow(Section):
-    """K."""
-
-    min: Temperature | None = None
-    max: Temperature | None = None
-
-
-class Safety(Section):
-    """Limits that trip the run, and how often they are looked at."""
-
-    voltage: VoltageWindow | None = None
-    current: CurrentWindow | None = None
-    current_density: DensityWindow | None = None
-    temperature: TemperatureWindow | None = None
-    check_every: Interval | None = None
-
-    @validator(mode="after")
-    def _one_current(self) -> Self:
-        if self.current is not None and self.current_density is not None:
-            raise place_of(("current_density",), _BOTH.format("'safety'"), key=True)
-        return self
-
-
-_BOTH = "{} has both 'current' and 'current_density'; keep one"
-
-
-class RecordWhen(Section):
-    """When a reading becomes a sample: any of these."""
-
-    every: Interval | None = None
-    voltage_change: VoltageChange | None = None
-    current_change: CurrentChange | None = None
-
-
-class StepBody(Section):
-    """What every step may say."""
-
-    name: Label | None = None
-    duration: Time | None = Field(None, alias="for")
-    until: Untils = ()
-    record: RecordWhen | None = None
-    safety: Safety | None = None
-
-    @validator(mode="after")
-    def _ends(self) -> Self:
-        if self.duration is None and not self.until:
-            raise place_of(
-                (), "the step cannot end; expected 'for: 10 min' or 'until: voltage >= 4.2 V' in it, or both"
-            )
-        return self
-
-
-class Rest(StepBody):
-    """Open circuit."""
-
-
-class _Driven(StepBody):
-    @validator(mode="after")
-    def _one_current(self) -> Self:
-        current, density = getattr(self, "current", None), getattr(self, "current_density", None)
-        if current is None and density is None:
-            raise place_of((), "the step has no 'current' or 'current_density'; expected one of them")
-        if current is not None and density is not None:
-            raise place_of(("current_density",), _BOTH.format("the step"), key=True)
-        return self
-
-
-class ConstantCurrent(_Driven):
-    """A current with its sign: positive charges."""
-
-    current: Current | None = None
-    current_density: CurrentDensity | None = None
-
-
-class Plate(_Driven):
-    """A current given in magnitude; plating is positive and stripping negative."""
-
-    current: CurrentMagnitude | None = None
-    current_density: DensityMagnitude | None = None
-
-
-class Strip(Plate):
-    """As plating, the other way."""
-
-
-class ConstantVoltage(StepBody):
-    """A voltage at the terminals."""
-
-    voltage: Voltage
-    current_limit: CurrentBound | None = None
+from galvanode.recipe.known import ANALYSES
+from galvanode.recipe.looping import (
+    MAX_TURNS,
+    Detect,
+    FromToBy,
+    Retained,
+    read_ladder,
+    read_retention,
+    read_stop_when,
+)
+from galvanode.recipe.parameter import Parameter, read_parameters
+from galvanode.recipe.values import Count, Interval, Value, count_up_to
 
 
 class RestItem(Section):
@@ -190,23 +69,60 @@ class ConstantVoltageItem(Section):
     constant_voltage: ConstantVoltage
 
 
+class ChargeItem(Section):
+    """``- charge: {rate: 0.2C, until: voltage >= 4.2 V}``."""
+
+    charge: Charge
+
+
+class DischargeItem(Section):
+    """``- discharge: {rate: 0.2C, until: voltage <= 2.5 V}``."""
+
+    discharge: Discharge
+
+
+class SweepItem(Section):
+    """``- sweep: {to: 5 V, rate: 0.1 mV/s}``."""
+
+    sweep: Sweep
+
+
+class CyclicVoltammetryItem(Section):
+    """``- cyclic_voltammetry: {vertices: [4.5 V, 2.5 V], rate: 1 mV/s, cycles: 3}``."""
+
+    cyclic_voltammetry: CyclicVoltammetry
+
+
+class ImpedanceItem(Section):
+    """``- impedance: {from: 1 MHz, to: 0.1 Hz}``."""
+
+    impedance: Impedance
+
+
+class ChamberItem(Section):
+    """``- chamber: {set: 60 degC, until: stable}``."""
+
+    chamber: Chamber
+
+
 class RepeatItem(Section):
-    """A block that is repeated: so many times, over a ladder, or for a time."""
+    """A block that is repeated: so many times, over a ladder, for a time, or while capacity is retained."""
 
     repeat: Annotated[list[Item], Field(min_length=1)]
-    times: Annotated[int | Reference, PlainValidator(read_times)] | None = None
+    times: Annotated[Count, count_up_to(MAX_TURNS)] | None = None
     ladder: Annotated[dict[str, FromToBy | tuple[Value, ...]], PlainValidator(read_ladder)] | None = None
     duration: Interval | None = Field(None, alias="for")
     stop_when: Annotated[tuple[Detect, ...], PlainValidator(read_stop_when)] = ()
+    until_retention: Annotated[Retained, PlainValidator(read_retention)] | None = None
 
     @validator(mode="after")
     def _bounded(self) -> Self:
-        if self.times is None and self.ladder is None and self.duration is None:
-            raise place_of(
-                ("repeat",),
-                "'repeat' cannot end; expected 'times: 10', a 'ladder' or 'for: 100 h' beside it",
-                key=True,
-            )
+        if self.times is None and self.ladder is None and self.duration is None and self.until_retention is None:
+            said = "'repeat' cannot end; expected 'times: 10', a 'ladder', 'for: 100 h' or 'until_retention' beside it"
+            raise place_of(("repeat",), said, key=True)
+        if self.until_retention is not None and self.ladder is not None:
+            said = "'until_retention' compares turns that are alike; a 'ladder' makes them differ: keep one"
+            raise place_of(("until_retention",), said, key=True)
         return self
 
 
@@ -216,9 +132,34 @@ _ITEMS: dict[str, str] = {
     "plate": "PlateItem",
     "strip": "StripItem",
     "constant_voltage": "ConstantVoltageItem",
+    "charge": "ChargeItem",
+    "discharge": "DischargeItem",
+    "sweep": "SweepItem",
+    "cyclic_voltammetry": "CyclicVoltammetryItem",
+    "impedance": "ImpedanceItem",
+    "chamber": "ChamberItem",
     "repeat": "RepeatItem",
 }
-_BESIDE_REPEAT = ("times", "ladder", "for", "stop_when")
+_OTHER_WORDS = {
+    "hold": "constant_voltage",
+    "chronoamperometry": "constant_voltage",
+    "dc_polarisation": "constant_voltage",
+    "chronopotentiometry": "constant_current",
+    "cccv": "charge",
+    "cc_cv": "charge",
+    "lsv": "sweep",
+    "linear_sweep": "sweep",
+    "cv": "cyclic_voltammetry",
+    "eis": "impedance",
+    "peis": "impedance",
+    "geis": "impedance",
+    "ocv": "rest",
+    "open_circuit": "rest",
+    "wait": "rest",
+    "temperature": "chamber",
+}
+"""What a step is called elsewhere -> what it is called here."""
+_BESIDE_REPEAT = ("times", "ladder", "for", "stop_when", "until_retention")
 _EXAMPLE = "'rest: {for: 10 min}'"
 
 
@@ -251,7 +192,9 @@ def _no_verb(item: dict[str, object]) -> Exception:
     if first is None:
         return place_of((beside[0],), f"'repeat' is missing beside '{beside[0]}'", key=True)
     known = ("repeat",) if beside else tuple(_ITEMS)
-    return place_of((first,), f"unknown step '{first[:40]}'{did_you_mean(first, known)}", key=True)
+    here = None if beside else _OTHER_WORDS.get(first.lower())
+    hint = did_you_mean(first, known) if here is None else f"; here it is called '{here}'"
+    return place_of((first,), f"unknown step '{first[:40]}'{hint}", key=True)
 
 
 def _tag(value: object) -> str | None:
@@ -267,6 +210,12 @@ Item = Annotated[
     | Annotated[PlateItem, Tag("PlateItem")]
     | Annotated[StripItem, Tag("StripItem")]
     | Annotated[ConstantVoltageItem, Tag("ConstantVoltageItem")]
+    | Annotated[ChargeItem, Tag("ChargeItem")]
+    | Annotated[DischargeItem, Tag("DischargeItem")]
+    | Annotated[SweepItem, Tag("SweepItem")]
+    | Annotated[CyclicVoltammetryItem, Tag("CyclicVoltammetryItem")]
+    | Annotated[ImpedanceItem, Tag("ImpedanceItem")]
+    | Annotated[ChamberItem, Tag("ChamberItem")]
     | Annotated[RepeatItem, Tag("RepeatItem")],
     Discriminator(_tag),
     BeforeValidator(_one_verb),

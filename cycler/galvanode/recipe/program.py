@@ -7,6 +7,7 @@ A program survives JSON: ``Program.model_validate_json(program.model_dump_json()
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +16,11 @@ FORMAT = 1
 """Version of the program's own layout; a stored program of another version is refused by name."""
 
 Quantity = Literal[
-    "voltage", "current", "time", "charge", "areal_charge", "energy", "temperature"
-]  # V, A, s, C, C/m2, J, K; time, charge and energy count from the start of the step, charge in magnitude
+    "voltage", "current", "current_magnitude", "time", "charge", "areal_charge", "energy", "temperature"
+]  # V, A, A, s, C, C/m2, J, K; time, charge and energy count from the start of the step, charge in magnitude
+
+OPEN_CIRCUIT = "open_circuit"
+"""Name of the variable that is the rest voltage in V, measured when the step that uses it begins."""
 
 
 class _Plain(BaseModel):
@@ -24,7 +28,7 @@ class _Plain(BaseModel):
 
 
 class Variable(_Plain):
-    """A number known when the step begins: the loop variable ``name`` times ``factor``."""
+    """A number known when the step begins: the loop variable ``name``, or ``OPEN_CIRCUIT``, times ``factor``."""
 
     name: str
     factor: float = 1.0
@@ -73,26 +77,99 @@ class Detector(_Plain):
     options: dict[str, float] = {}
 
 
+class SweepPlan(_Plain):
+    """Voltages run through at a constant rate, starting at the first."""
+
+    vertices: tuple[Operand, ...]
+    """V at the terminals. Two are a linear sweep; three or more, the last equal to the first, a cyclic one."""
+    rate: float
+    """V/s, above 0."""
+    step: float
+    """V between samples, and of the staircase where the host drives it; above 0."""
+    cycles: int = 1
+    """How often all the vertices are run through."""
+
+
+class ImpedancePlan(_Plain):
+    """A spectrum from high to low frequency, logarithmically spaced, both ends among it."""
+
+    kind: Literal["potentiostatic", "galvanostatic"]
+    frequency_max: float
+    """Hz."""
+    frequency_min: float
+    """Hz, below ``frequency_max``."""
+    points_per_decade: int
+    amplitude: float
+    """V rms (potentiostatic) or A rms (galvanostatic), above 0."""
+    bias: Operand | Literal["open_circuit"]
+    """V at the terminals (potentiostatic) or A (galvanostatic). At open circuit no direct current flows: the rest
+    voltage measured when the step begins, or 0 A."""
+
+    @property
+    def points(self) -> int:
+        """How many frequencies that is, 2 or more."""
+        decades = math.log10(self.frequency_max / self.frequency_min)
+        return max(2, round(decades * self.points_per_decade) + 1)
+
+
 class Step(_Plain):
     """One step that the instrument carries out. Positive current charges (plates)."""
 
     kind: Literal["step"] = "step"
-    mode: Literal["rest", "current", "voltage"]
+    mode: Literal["rest", "current", "voltage", "sweep", "impedance"]
     name: str
     """What the recipe calls it: rest, plate, strip, constant_current, constant_voltage ..."""
     step_id: int
-    """1-based number of the step in the recipe, the same in every turn of a loop (BDF ``Step ID``)."""
+    """1-based number of the step in the recipe, the same in every turn of a loop (BDF ``Step ID``). Both phases of
+    a charge with a hold after it are one step of the recipe: they share name and number."""
     setpoint: Operand | None = None
-    """A or V; None for a rest."""
+    """A or V; None for a rest, a sweep and an impedance."""
+    sweep: SweepPlan | None = None
+    """Of a sweep, and of nothing else."""
+    impedance: ImpedancePlan | None = None
+    """Of an impedance, and of nothing else."""
     current_limit: Operand | None = None
-    """Magnitude in A that a constant-voltage step may draw; None for the cell's envelope."""
+    """Magnitude in A that a constant-voltage step or a sweep may draw; None for the cell's envelope."""
+    instrument: Literal["cycler", "analyzer"] | None = None
+    """Which of the channel's instruments carries it out; None for any that can."""
     until: tuple[Condition, ...]
-    """Any of them ends the step; a step without one is refused when the recipe is read."""
+    """Any of them ends the step. Empty only for what ends by itself: a sweep or an impedance."""
     record: Record
     poll_s: float
     """Process seconds between readings."""
     limits: Limits
     line: int
+
+
+class Soak(_Plain):
+    """What counts as a stable temperature."""
+
+    band: float
+    """K to either side of the set temperature, above 0."""
+    dwell: float
+    """s without a break inside the band."""
+    timeout: float
+    """s after which a chamber that is not stable fails the run; at least ``dwell``."""
+
+
+class SetChamber(_Plain):
+    """Send the channel's chamber to a temperature. The cell rests meanwhile."""
+
+    kind: Literal["set_chamber"] = "set_chamber"
+    temperature: Operand
+    """K."""
+    soak: Soak | None = None
+    """Go on only when the temperature is stable; None to go on at once."""
+    line: int
+
+
+class Retention(_Plain):
+    """Discharge capacity of a turn over that of an earlier one."""
+
+    below: float
+    """Fraction at which, and below which, the loop is left."""
+    of_cycle: int
+    """1-based turn of the loop whose discharge capacity counts as 1; nothing is compared before it has ended."""
 
 
 class Loop(_Plain):
@@ -101,12 +178,14 @@ class Loop(_Plain):
     kind: Literal["loop"] = "loop"
     loop_id: str
     turns: int
-    """How often the block runs; for a ladder the number of its values. Where ``until_s`` alone ends the loop,
-    a ceiling that is not meant to be reached."""
+    """How often the block runs; for a ladder the number of its values. Where nothing but ``until_s`` or
+    ``stop_when_retention`` ends the loop, a ceiling that is not meant to be reached."""
     ladder: dict[str, tuple[float, ...]] = {}
-    """Loop variable -> value of each turn, SI."""
+    """Loop variable -> value of each turn: SI, a C-rate as its number (0.2 for 0.2C)."""
     stop_when: tuple[Detector, ...] = ()
     """Any of them, on any reading inside the block, leaves the loop."""
+    stop_when_retention: Retention | None = None
+    """Leave the loop at the end of the first turn whose discharge capacity has fallen so far."""
     until_s: float | None = None
     """Leave the loop at the end of the first turn that ends this long after the loop began."""
     counts_cycles: bool
@@ -122,7 +201,7 @@ class EndLoop(_Plain):
     start: int
 
 
-Instruction = Annotated[Step | Loop | EndLoop, Field(discriminator="kind")]
+Instruction = Annotated[Step | Loop | EndLoop | SetChamber, Field(discriminator="kind")]
 
 
 class Program(_Plain):

@@ -8,6 +8,9 @@ resistance. ``R_s`` holds the electrolyte's bulk and whatever grows over the cel
 closed form for a constant current: an exact exponential per element, whatever the interval. A held
 voltage, and a current shared with a short, couple the two elements through ``R_s``: that is a linear system
 of two states, solved through its matrix exponential.
+
+Grain boundaries, and interfaces with a constant phase element, are ladders of RC elements beside ``v1``: exact
+at a constant current, settled resistances (all are faster than milliseconds) where the voltage is held.
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from galvanode_simulator.cells.base import GAS_CONSTANT, REFERENCE_K, angular, constant_phase_arc
+from galvanode_simulator.cells.ladder import arc
 from galvanode_simulator.cells.parameters import LiSymmetricParameters
 
-_GAS_CONSTANT = 8.31446261815324  # J/(mol K), exact since 2019
-_REFERENCE_K = 298.15
 _SECONDS_PER_HOUR = 3600.0
 _ONSET_MARGIN = 1.01
 """The short grows above 1.01 CCD: below any ladder's next step, above an instrument's gain error."""
@@ -71,7 +74,13 @@ class LiSymmetricCell:
         self._r_series = 0.0
         self._target_1 = self._target_2 = self._density = self._damage_rate = 0.0
         self._r_bulk = self._r1 = self._r2 = 0.0
-        self.set_temperature(_REFERENCE_K)
+        self._r_boundary = self._r_interface = self._r_arcs = 0.0
+        self._arcs: list[tuple[float, float]] = []
+        """Resistance (ohm) and relaxation rate (1/s) of each element of the arcs."""
+        self._arc_volts: list[float] = []
+        self._v_arcs = 0.0
+        """Sum over the arcs, V."""
+        self.set_temperature(REFERENCE_K)
 
     # Parameters at the present temperature and age
 
@@ -81,8 +90,8 @@ class LiSymmetricCell:
             return
         p = self.parameters
         self._temperature = kelvin
-        inverse = (1.0 / kelvin - 1.0 / _REFERENCE_K) / _GAS_CONSTANT
-        bulk = kelvin / _REFERENCE_K * math.exp(p.conductivity_activation_energy * inverse)
+        inverse = (1.0 / kelvin - 1.0 / REFERENCE_K) / GAS_CONSTANT
+        bulk = kelvin / REFERENCE_K * math.exp(p.conductivity_activation_energy * inverse)
         self._interface_factor = math.exp(p.interface_activation_energy * inverse)
         self._r_bulk = bulk * p.thickness / (p.conductivity * p.area)
         self._r1 = self._interface_factor * 2.0 * p.interface_resistance / p.area
@@ -90,8 +99,43 @@ class LiSymmetricCell:
             self._interface_factor * p.interface_resistance * p.interface_capacitance, _FASTEST_RC_S
         )
         self._r2 = self._interface_factor * p.polarisation_resistance / p.area
+        self._r_interface = self._r1
+        if p.interface_exponent < 1.0 or p.grain_boundary_resistance > 0.0:
+            self._set_arcs(bulk)
         self._amps = math.nan  # its targets are no longer valid
         self._grown_at = (math.nan, math.nan)
+
+    def _set_arcs(self, factor: float) -> None:
+        """Elements of grain boundaries and of interfaces with a constant phase element."""
+        p = self.parameters
+        self._r_boundary = factor * p.grain_boundary_resistance / p.area
+        time = factor * p.grain_boundary_resistance * p.grain_boundary_capacitance
+        kinds = [(self._r_boundary, time, p.grain_boundary_exponent)]
+        if p.interface_exponent < 1.0:
+            kinds.append((self._r1, 1.0 / self._rate_1, p.interface_exponent))
+            self._r1 = 0.0
+        self._arcs = []
+        for resistance, time, exponent in kinds:
+            if resistance > 0.0:
+                shares, capacitances = arc(exponent)
+                rates = 1.0 / (shares * capacitances * max(time, _FASTEST_RC_S))
+                self._arcs += zip((shares * resistance).tolist(), rates.tolist(), strict=True)
+        self._r_arcs = sum(resistance for resistance, _ in self._arcs)
+        self._arc_volts = self._arc_volts or [0.0] * len(self._arcs)
+
+    def _pass_arcs(self, amps: float, duration: float) -> None:
+        """Exact for any duration at a constant current."""
+        volts: list[float] = []
+        for (resistance, rate), now in zip(self._arcs, self._arc_volts, strict=True):
+            target = amps * resistance
+            x = duration * rate
+            volts.append(target + (now - target) * math.exp(-x) if x < 700.0 else target)
+        self._arc_volts = volts
+        self._v_arcs = sum(volts)
+
+    def _settle_arcs(self, amps: float) -> None:
+        self._arc_volts = [amps * resistance for resistance, _ in self._arcs]
+        self._v_arcs = amps * self._r_arcs
 
     def series_resistance(self) -> float:
         """Bulk and what has grown so far, ohm."""
@@ -140,8 +184,11 @@ class LiSymmetricCell:
         if self.short is not None:
             short = self.short_resistance
             for substep in self._substeps(duration):
-                self._relax(amps * short, self.series_resistance() + short, substep)
+                self._relax(amps * short, self.series_resistance() + self._r_arcs + short, substep)
                 self.age += substep
+            if self._arcs:
+                through = amps * short - self.v1 - self.v2
+                self._settle_arcs(through / (self.series_resistance() + self._r_arcs + short))
             self._look_of_the_short(amps)
             return
         if amps != self._amps:
@@ -167,6 +214,8 @@ class LiSymmetricCell:
         self.v1 = target + (self.v1 - target) * math.exp(-x) if x < 700.0 else target
         target = self._target_2
         self.v2 = target + (self.v2 - target) * math.exp(-duration * self._rate_2)
+        if self._arcs:
+            self._pass_arcs(self._amps, duration)
         self.age += duration
         self.charge += self._density * duration
 
@@ -174,10 +223,13 @@ class LiSymmetricCell:
         """Exact while the slow element's resistance stays; in geometric substeps as it changes."""
         passed = 0.0
         for substep in self._substeps(duration):
-            mean = abs(self._relax(volts, self.series_resistance(), substep)) * self._inverse_area
+            mean = abs(self._relax(volts, self.series_resistance() + self._r_arcs, substep)) * self._inverse_area
             self.age += substep
             self.charge += mean * substep
             passed += substep
+            if self._arcs:
+                series = self.series_resistance() + self._r_arcs
+                self._settle_arcs((volts - self.v1 - self.v2) / series)
             if self.short is None:
                 self.damage += self.damage_rate(mean) * substep
                 if self.damage >= 1.0:
@@ -235,7 +287,7 @@ class LiSymmetricCell:
         if p.short == "hard":
             self.short_resistance = p.short_resistance
         else:
-            whole = self.series_resistance() + self._r1 + self._r2
+            whole = self.series_resistance() + self._r1 + self._r2 + self._r_arcs
             self.short_resistance = whole * (1.0 - p.soft_short_share) / p.soft_short_share
         if self.on_event is not None and not self._silent:
             self.on_event(
@@ -271,19 +323,19 @@ class LiSymmetricCell:
     def voltage(self, amps: float) -> float:
         """V = I R_s + v1 + v2; with a short, the electrolyte carries the rest of the current."""
         if self.short is None:
-            return amps * self.series_resistance() + self.v1 + self.v2
+            return amps * self.series_resistance() + self.v1 + self.v2 + self._v_arcs
         short = self.short_resistance
-        through = (amps * short - self.v1 - self.v2) / (self.series_resistance() + short)
+        through = (amps * short - self.v1 - self.v2 - self._v_arcs) / (self.series_resistance() + short)
         volts = (amps - through) * short
         return volts * self._dip() if self.short == "soft" else volts
 
     def current(self, volts: float) -> float:
         """I = (V - v1 - v2) / R_s, plus what the short takes."""
         if self.short is None:
-            return (volts - self.v1 - self.v2) / self.series_resistance()
+            return (volts - self.v1 - self.v2 - self._v_arcs) / self.series_resistance()
         if self.short == "soft":
             volts /= self._dip()
-        through = (volts - self.v1 - self.v2) / self.series_resistance()
+        through = (volts - self.v1 - self.v2 - self._v_arcs) / self.series_resistance()
         return through + volts / self.short_resistance
 
     def voltage_bound(self, amps: float) -> float:
@@ -291,12 +343,35 @@ class LiSymmetricCell:
         magnitude = abs(amps)
         r_s = self.series_resistance()
         # Growth within one interval is far below the 10 % allowed for it.
-        return 1.1 * magnitude * (r_s + self._r1 + self._r2) + abs(self.v1) + abs(self.v2)
+        stored = abs(self.v1) + abs(self.v2) + abs(self._v_arcs)
+        return 1.1 * magnitude * (r_s + self._r1 + self._r2 + self._r_arcs) + stored
+
+    def impedance(self, frequency_hz: float, amps: float = 0.0) -> complex:
+        """Arcs of bulk, grain boundaries and interfaces, the slow polarisation; a short is parallel to all.
+
+        What has grown over the cell's life belongs to the interfaces. Raises ``ValueError`` for no frequency.
+        """
+        p = self.parameters
+        omega = angular(frequency_hz)
+        bulk_time = self._r_bulk * p.area * p.bulk_capacitance
+        z = self._r_bulk / (1.0 + 1j * omega * bulk_time)
+        if self._r_boundary > 0.0:
+            time = self._r_boundary * p.area * p.grain_boundary_capacitance
+            z += constant_phase_arc(self._r_boundary, time, p.grain_boundary_exponent, omega)
+        interface = self._r_interface + self.series_resistance() - self._r_bulk
+        # Two equal interfaces in series: twice the resistance, half the capacitance.
+        time = 0.5 * interface * p.area * p.interface_capacitance
+        z += constant_phase_arc(interface, time, p.interface_exponent, omega)
+        x = amps * self._inverse_area / p.polarisation_scale
+        z += self._r2 / math.sqrt(1.0 + x * x) / (1.0 + 1j * omega * p.polarisation_time_constant)
+        if self.short is not None:
+            z = z * self.short_resistance / (z + self.short_resistance)
+        return p.at_terminals(z, frequency_hz)
 
     def voltage_after(self, amps: float, duration: float) -> float:
         """Try it, look, and take it back."""
         kept = (self.v1, self.v2, self.age, self.charge, self.damage, self.short, self.short_resistance)
-        rest = (self._shorted_at, self.voltage_noise)
+        rest = (self._shorted_at, self.voltage_noise, self._arc_volts, self._v_arcs)
         self._silent = True
         try:
             self.hold_current(amps, duration)
@@ -304,4 +379,4 @@ class LiSymmetricCell:
         finally:
             self._silent = False
             self.v1, self.v2, self.age, self.charge, self.damage, self.short, self.short_resistance = kept
-            self._shorted_at, self.voltage_noise = rest
+            self._shorted_at, self.voltage_noise, self._arc_volts, self._v_arcs = rest

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from galvanode_simulator.cells.base import angular
+
 
 class ResistorCell:
     """Ohm's law and nothing else. ``resistance`` in ohm."""
@@ -41,3 +43,8 @@ class ResistorCell:
     def voltage_after(self, amps: float, duration: float) -> float:
         """V = R I, at any time."""
         return self.resistance * amps
+
+    def impedance(self, frequency_hz: float, amps: float = 0.0) -> complex:
+        """Z = R, at any frequency."""
+        angular(frequency_hz)
+        return complex(self.resistance)

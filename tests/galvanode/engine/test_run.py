@@ -13,6 +13,7 @@ import pytest
 from galvanode.clock import JumpingClock
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
+from galvanode.engine.wiring import Wiring
 from galvanode.instrument.link import LinkTimeout
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity, UnsafeState
@@ -128,7 +129,7 @@ def program(*instructions: Any) -> Program:
 def make(instructions: Program, clock: JumpingClock | None = None, **more: Any) -> tuple[Run, FakeCycler]:
     clock = clock or JumpingClock()
     cycler = FakeCycler(clock)
-    return Run("r1", instructions, ENVELOPE, cycler, clock, **more), cycler
+    return Run("r1", instructions, ENVELOPE, Wiring(cycler), clock, **more), cycler
 
 
 async def finish(run: Run) -> list[tuple[Any, ...]]:

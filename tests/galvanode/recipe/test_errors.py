@@ -56,7 +56,7 @@ TABLE = [
     # unknown keys, steps, names
     ("title: Test", "titel: Test", 1, 1, "unknown key 'titel'; did you mean 'title'?"),
     ("rest:", "rset:", 13, 5, "unknown step 'rset'; did you mean 'rest'?"),
-    ("rest:", "wobble:", 13, 5, "unknown step 'wobble'; expected 'constant_current', "),
+    ("rest:", "wobble:", 13, 5, "unknown step 'wobble'; expected 'chamber', 'charge', 'constant_current', "),
     ("for: 10 min}", "fr: 10 min}", 13, 12, "unknown key 'fr' in 'method.rest'; did you mean 'for'?"),
     ("method:", "methods:", 12, 1, "unknown key 'methods'; did you mean 'method'?"),
     ("every: 10 s,", "evry: 10 s,", 10, 10, "unknown key 'evry' in 'record'; did you mean 'every'?"),

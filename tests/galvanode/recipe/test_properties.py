@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, describe, estimate, parse_recipe
-from galvanode.recipe.program import Loop, Program, Step, Window
+from galvanode.recipe.program import OPEN_CIRCUIT, Loop, Program, SetChamber, Step, Variable, Window
 
 CELL = """\
 name: Cell
@@ -17,23 +17,41 @@ area: 0.785 cm^2
 electrolyte_thickness: unknown
 temperature: unknown
 stack_pressure: unknown
-envelope: {voltage: {min: -5 V, max: 5 V}, current: {max: 10 mA}}
+nominal_capacity: 4 mAh
+reference_offset: 0.62 V
+envelope: {voltage: {min: -5 V, max: 5 V}, current: {max: 10 mA}, temperature: {min: 10 degC, max: 80 degC}}
 """
 
 CELL_UNDER_TEST = parse_cell(CELL, "c")
 
-voltages = st.integers(-5500, 5500).map(lambda mv: f"{mv} mV")
+# Most values lie inside the limits, so that most recipes compile; the others must be refused with their place.
+voltages = st.one_of(
+    st.integers(-2900, 2900).map(lambda mv: f"{mv} mV"),
+    st.integers(-2000, 3500).map(lambda mv: f"{mv / 1000:.3f} V vs Li+/Li"),
+    st.integers(-5500, 5500).map(lambda mv: f"{mv} mV"),
+)
+lows, highs = (st.integers(*ends).map(lambda mv: f"{mv} mV") for ends in ((-5100, -3000), (3000, 5100)))
+rates = st.one_of(
+    st.integers(1, 260).map(lambda n: f"{n / 100:g}C"),
+    st.integers(1, 50).map(lambda n: f"C/{n}"),
+)
+scan_rates = st.integers(1, 2000).map(lambda n: f"{n / 100:g} mV/s")
+fast, slow = (st.integers(*ends).map(lambda exponent: f"1e{exponent} Hz") for ends in ((1, 6), (-3, 1)))
+amplitudes = st.integers(0, 120).map(lambda mv: f"{mv} mV")
+temperatures = st.integers(8, 82).map(lambda degrees: f"{degrees} degC")
 times = st.integers(0, 5000).map(lambda s: f"{s} s")
-densities = st.integers(1, 2500).map(lambda n: f"{n / 200:g} mA/cm^2")
-currents = st.integers(-11000, 11000).map(lambda ua: f"{ua} uA")
+densities = st.integers(1, 2560).map(lambda n: f"{n / 200:g} mA/cm^2")
+currents = st.integers(-10100, 10100).map(lambda ua: f"{ua} uA")
 untils = st.one_of(
     st.builds("voltage {} {}".format, st.sampled_from([">=", "<=", ">", "<"]), voltages),
     st.integers(0, 2000).map(lambda n: f"areal_capacity >= {n / 1000:g} mAh/cm^2"),
+    st.builds("current_magnitude <= {}".format, rates),
 )
 safeties = st.one_of(
     st.just(""),
-    st.builds(", safety: {{voltage: {{max: {}}}}}".format, voltages),
-    st.builds(", safety: {{voltage: {{min: {}}}, current: {{max: {}}}}}".format, voltages, currents),
+    st.just(""),
+    st.builds(", safety: {{voltage: {{max: {}}}}}".format, highs),
+    st.builds(", safety: {{voltage: {{min: {}}}, current: {{max: {}}}}}".format, lows, currents),
 )
 ends = st.one_of(
     st.builds("for: {}".format, times),
@@ -46,6 +64,28 @@ steps = st.one_of(
     st.builds("strip: {{current_density: {}, {}{}}}".format, densities, ends, safeties),
     st.builds("constant_current: {{current: {}, {}{}}}".format, currents, ends, safeties),
     st.builds("constant_voltage: {{voltage: {}, {}{}}}".format, voltages, ends, safeties),
+    st.builds(
+        "charge: {{rate: {}, until: voltage >= {}, then_hold: {{{}}}{}}}".format, rates, voltages, ends, safeties
+    ),
+    st.builds("discharge: {{rate: {}, {}{}}}".format, rates, ends, safeties),
+    st.builds("sweep: {{to: {}, rate: {}{}}}".format, voltages, scan_rates, safeties),
+    st.builds("sweep: {{from: {}, to: {}, rate: {}, until: {}}}".format, voltages, voltages, scan_rates, untils),
+    st.builds(
+        "cyclic_voltammetry: {{vertices: [{}, {}], rate: {}, cycles: {}{}}}".format,
+        voltages,
+        voltages,
+        scan_rates,
+        st.integers(0, 5),
+        safeties,
+    ),
+    st.builds(
+        "impedance: {{from: {}, to: {}, amplitude: {}, bias: {}}}".format,
+        fast,
+        slow,
+        amplitudes,
+        st.one_of(st.just("open_circuit"), voltages),
+    ),
+    st.builds("chamber: {{set: {}, until: stable}}".format, temperatures),
 )
 
 
@@ -53,6 +93,7 @@ def loop(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     blocks = st.lists(inner, min_size=1, max_size=3).map(", ".join)
     return st.one_of(
         st.builds("{{times: {}, repeat: [{}]}}".format, st.integers(1, 20), blocks),
+        st.builds("{{until_retention: {} % of cycle 1, repeat: [{}]}}".format, st.integers(0, 101), blocks),
         st.builds("{{for: {} s, stop_when: short_circuit, repeat: [{}]}}".format, st.integers(1, 9999), blocks),
     )
 
@@ -60,7 +101,7 @@ def loop(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 items = st.recursive(steps, loop, max_leaves=6)
 recipes = st.builds(
     "title: x\n{}method: [{}]\n".format,
-    st.one_of(st.just(""), st.builds("safety: {{voltage: {{min: {}, max: {}}}}}\n".format, voltages, voltages)),
+    st.one_of(st.just(""), st.builds("safety: {{voltage: {{min: {}, max: {}}}}}\n".format, lows, highs)),
     st.lists(items, min_size=1, max_size=4).map(", ".join),
 )
 
@@ -99,19 +140,66 @@ def test_a_recipe_is_refused_with_its_place_or_compiles_to_a_sound_program(text)
     for limits in (program.safety, *(step.limits for step in program.instructions if isinstance(step, Step))):
         assert within(limits.voltage, Window(min=-5.0, max=5.0))
         assert within(limits.current, Window(min=-0.01, max=0.01))
-    for step in program.instructions:
-        if not isinstance(step, Step):
-            continue
-        assert step.until
-        assert within(step.limits.voltage, program.safety.voltage)
-        assert step.poll_s > 0
-        if step.mode == "current":
-            assert isinstance(step.setpoint, float)
-            assert abs(step.setpoint) <= 0.01 * (1 + 1e-9)
+    for instruction in program.instructions:
+        if isinstance(instruction, Step):
+            assert_sound(instruction, program)
+        elif isinstance(instruction, SetChamber):
+            assert 283.15 <= instruction.temperature <= 353.15
     bounds = estimate(program)
     for low, high in bounds:
         assert 0 <= low <= high
-    assert len(describe(program)) == sum(isinstance(i, (Step, Loop)) for i in program.instructions)
+    assert len(describe(program)) == sum(isinstance(i, (Step, Loop, SetChamber)) for i in program.instructions)
+
+
+def assert_sound(step: Step, program: Program) -> None:
+    """Check what the engine relies on in any step."""
+    assert step.until or step.mode in ("sweep", "impedance")
+    assert within(step.limits.voltage, program.safety.voltage)
+    assert step.poll_s > 0
+    assert (step.sweep is not None) == (step.mode == "sweep")
+    assert (step.impedance is not None) == (step.mode == "impedance")
+    assert (step.setpoint is not None) == (step.mode in ("current", "voltage"))
+    if step.mode == "current":
+        assert isinstance(step.setpoint, float)
+        assert abs(step.setpoint) <= 0.01 * (1 + 1e-9)
+    if step.mode == "voltage":
+        assert inside(step.setpoint, step.limits.voltage)
+    if step.sweep is not None:
+        assert step.sweep.rate > 0
+        assert step.sweep.step > 0
+        assert step.record.every_s == pytest.approx(step.sweep.step / step.sweep.rate)
+        for vertex in step.sweep.vertices:
+            assert vertex == Variable(name=OPEN_CIRCUIT) or inside(vertex, step.limits.voltage)
+    if step.impedance is not None:
+        assert step.impedance.frequency_max > step.impedance.frequency_min > 0
+        assert 0 < step.impedance.amplitude <= 0.1
+        assert step.impedance.points >= 2
+
+
+def inside(value: object, window: Window) -> bool:
+    return isinstance(value, float) and window.min - 1e-9 <= value <= window.max + 1e-9
+
+
+@settings(max_examples=100)
+@given(st.integers(-4000, 5600), st.integers(-900, 900))
+def test_a_potential_and_the_offset_add_up_without_rounding(potential, offset):
+    cell = parse_cell(CELL.replace("0.62 V", f"{offset / 1000:.3f} V"), "c")
+    text = f"title: x\nmethod: [constant_voltage: {{voltage: {potential / 1000:.3f} V vs Li+/Li, for: 1 s}}]\n"
+    volts = Fraction(potential - offset, 1000)
+    if abs(volts) > 5:
+        with pytest.raises(InvalidInput, match="outside the cell's envelope"):
+            compile_recipe(parse_recipe(text, "r"), cell)
+    else:
+        assert compile_recipe(parse_recipe(text, "r"), cell).instructions[0].setpoint == float(volts)
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 100), st.integers(1, 900))
+def test_one_c_for_an_hour_is_the_nominal_capacity(rate, microamp_hours):
+    cell = parse_cell(CELL.replace("4 mAh", f"{microamp_hours} uAh"), "c")
+    text = f"title: x\nmethod: [charge: {{rate: {rate / 10:g}C, for: 1 h}}]\n"
+    step = compile_recipe(parse_recipe(text, "r"), cell).instructions[0]
+    assert step.setpoint == pytest.approx(rate / 10 * microamp_hours * 1e-6)
 
 
 @given(
@@ -143,13 +231,16 @@ def test_a_limit_at_zero_is_a_limit(end, number):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 400), st.text(max_size=3))
+@given(st.integers(0, 600), st.text(max_size=3))
 def test_no_slip_of_the_keyboard_does_more_than_be_refused(position, slip):
     text = (
         "title: Test\nparameters: {t: 30 min}\nsafety: {voltage: {min: -4 V, max: 4 V}}\n"
         "record: {every: 10 s}\nmethod:\n  - rest: {for: $t}\n"
         "  - ladder: {i: {from: 1 mA, to: 2 mA, by: 1 mA}}\n"
         "    repeat: [plate: {current: $i, until: voltage >= 3 V}]\n    stop_when: short_circuit\n"
+        "  - sweep: {to: 4 V vs Li+/Li, rate: 1 mV/s}\n  - impedance: {from: 1 kHz, to: 1 Hz}\n"
+        "  - charge: {rate: C/5, until: voltage >= 4 V, then_hold: {until: current <= 0.05C}}\n"
+        "  - chamber: {set: 60 degC, until: stable, band: 1 K}\n"
     )
     broken = text[: position % len(text)] + slip + text[position % len(text) + 1 :]
     _, problem = attempt(broken)

@@ -1,0 +1,248 @@
+"""Where a current begins in a scan: by a threshold and by a tangent, and where it has peaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galvanode.analysis.model import Floats
+
+_SMOOTH_V = 0.02
+"""Width over which slopes are taken; a wave is wider than the thermal voltage."""
+
+_STEEP = 0.9
+"""Of the steepest slope: the tangent follows the rise where it is at least that steep."""
+
+_OVER = 0.5
+"""Of the steepest slope so far: where it falls below, the first wave's rise is over."""
+
+_BEFORE_V = 0.05
+"""The baseline ends that far before the onset by threshold."""
+
+_SKIPPED = 0.05
+"""First part of a scan, in which the double layer is charged, that is not taken for the baseline."""
+
+_REPLICATES = 80
+
+_NORMAL = 1.96
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A potential on a scan."""
+
+    potential_v: float
+    error_v: float
+    """Standard error from the noise."""
+    density: float
+    """Current density there, mA/cm2."""
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """A line of a current density over a potential."""
+
+    slope: float
+    """mA/cm2/V."""
+    intercept: float
+    """mA/cm2."""
+
+
+class Curve:
+    """A scan made to rise: ``x`` grows and the reaction's current is positive, whatever its direction."""
+
+    def __init__(self, potential_v: Floats, density: Floats, sign: int) -> None:
+        self.sign = sign
+        x = potential_v * sign
+        order = np.argsort(x, kind="stable")  # an ohmic correction, or noise, may have put neighbours out of order
+        self.x = x[order]
+        self.y = density[order] * sign
+        spacing = max(float(np.median(np.diff(self.x))), 1e-9)
+        self.half = int(np.clip(round(_SMOOTH_V / spacing / 2.0), 2, max(2, len(self.x) // 8)))
+        """Half of the window, in samples."""
+        self.smooth = _local_lines(self.x, self.y, self.half)[0]
+        differences = self.y[2:] - 2.0 * self.y[1:-1] + self.y[:-2]
+        self.noise = 1.4826 * float(np.median(np.abs(differences))) / np.sqrt(6.0) if len(differences) else 0.0
+        """Standard deviation of a sample: second differences, which a curve hardly touches."""
+
+    def threshold(self, threshold: float, sustained_v: float) -> Mark | None:
+        """Return where the current rises through ``threshold`` (mA/cm2) and stays above it for ``sustained_v``.
+
+        Straight between the smoothed samples on either side. A current that is above from the beginning
+        must first have been below. None if it never rises through it.
+        """
+        found = _crossing(self.x, self.smooth, threshold, sustained_v)
+        if found is None:
+            return None
+        errors = self._replicated(lambda y: _crossing(self.x, y, threshold, sustained_v))
+        return Mark(found * self.sign, errors, threshold * self.sign)
+
+    def tangent(self, near: float) -> tuple[Mark, Tangent, Tangent] | None:
+        """Return where the tangent of the first wave's steepest rise meets the baseline, with both lines.
+
+        ``near`` is the onset by threshold (V), at which the search begins. The baseline is a robust line
+        through what lies before. None where there is too little before it, or no rise after it.
+        """
+        found = self._tangent(self.y, self.smooth, near * self.sign)
+        if found is None:
+            return None
+        x, rise, base = found
+        error = self._replicated(lambda y: _first(self._tangent(y, y, near * self.sign)))
+        mark = Mark(x * self.sign, error, (base.intercept + base.slope * x) * self.sign)
+        return mark, self._turned(rise), self._turned(base)
+
+    def peaks(self) -> list[Mark]:
+        """Return the maxima of the current that stand out of the noise, the most prominent first."""
+        from scipy.signal import find_peaks
+
+        least = max(5.0 * self.noise / np.sqrt(2.0 * self.half + 1.0), 5e-4)
+        wide = max(1.0, _SMOOTH_V / max(float(np.median(np.diff(self.x))), 1e-9))
+        places, properties = find_peaks(self.smooth, prominence=least, width=wide)
+        marks: list[tuple[float, Mark]] = []
+        for place, prominence in zip(places, properties["prominences"], strict=True):
+            mark = self._peak(int(place), float(prominence))
+            if mark is not None:
+                marks.append((float(prominence), mark))
+        return [mark for _, mark in sorted(marks, key=lambda pair: -pair[0])]
+
+    def _turned(self, line: Tangent) -> Tangent:
+        return Tangent(line.slope, line.intercept * self.sign)  # y s = a + b (x s): slope keeps its sign
+
+    def _replicated(self, find: object) -> float:
+        """Return the standard deviation of what ``find`` finds in the smoothed curve with new noise."""
+        if self.noise == 0.0 or not callable(find):
+            return 0.0
+        random = np.random.default_rng(0)
+        noise = random.normal(scale=self.noise, size=(_REPLICATES, len(self.x)))
+        curves = self.smooth + _running_mean(noise, self.half)
+        found = [value for value in map(find, curves) if value is not None]
+        return float(np.std(found)) if len(found) > _REPLICATES // 2 else np.nan
+
+    def _tangent(self, y: Floats, smooth: Floats, near: float) -> tuple[float, Tangent, Tangent] | None:
+        base = self._baseline(y, near - _BEFORE_V)
+        if base is None:
+            return None
+        slopes = _local_lines(self.x, smooth, self.half)[1]
+        begin = int(np.searchsorted(self.x, near - _BEFORE_V))
+        steepest, best = begin, -np.inf
+        for index in range(begin, len(slopes)):
+            if slopes[index] > best:
+                steepest, best = index, float(slopes[index])
+            elif slopes[index] < _OVER * best and self.x[index] - self.x[steepest] > _SMOOTH_V and best > 0:
+                break
+        if best <= max(base.slope, 0.0):
+            return None
+        low, high = steepest, steepest
+        while low > begin and slopes[low - 1] >= _STEEP * best:
+            low -= 1
+        while high < len(slopes) - 1 and slopes[high + 1] >= _STEEP * best:
+            high += 1
+        low, high = max(0, min(low, steepest - self.half)), min(len(slopes), max(high, steepest + self.half) + 1)
+        rise = _straight(self.x[low:high], y[low:high])
+        if rise is None or rise.slope <= base.slope:
+            return None
+        return (base.intercept - rise.intercept) / (rise.slope - base.slope), rise, base
+
+    def _baseline(self, y: Floats, end: float) -> Tangent | None:
+        """Return a line through what lies before ``end``; small waves in it are clipped."""
+        start = self.x[0] + _SKIPPED * (end - self.x[0])
+        rows = np.flatnonzero((self.x >= start) & (self.x <= end))
+        if len(rows) < 5:
+            return None
+        x, y = self.x[rows], y[rows]
+        level = float(np.quantile(y, 0.3))
+        line = Tangent(0.0, level)
+        spread = max(1.4826 * float(np.median(np.abs(y - level))), 1e-12)
+        for _ in range(8):
+            residuals = y - line.intercept - line.slope * x
+            kept = np.abs(residuals) <= 2.5 * spread
+            found = _straight(x[kept], y[kept]) if kept.sum() >= 5 and np.ptp(x[kept]) > 0.3 * np.ptp(x) else None
+            if found is None:
+                return Tangent(0.0, float(np.median(y)))
+            line = found
+            inside = y[kept] - line.intercept - line.slope * x[kept]
+            spread = max(1.3 * float(np.std(inside)), self.noise, 1e-12)
+        return line
+
+    def _peak(self, place: int, prominence: float) -> Mark | None:
+        """Return the vertex of the parabola through the top of a peak."""
+        level = self.smooth[place] - 0.3 * prominence
+        low = high = place
+        while low > 0 and self.smooth[low - 1] >= level:
+            low -= 1
+        while high < len(self.x) - 1 and self.smooth[high + 1] >= level:
+            high += 1
+        if high - low < 4:
+            return None
+        centre = float(self.x[place])
+        x, y = self.x[low : high + 1] - centre, self.y[low : high + 1]
+        matrix = np.stack([np.ones_like(x), x, x * x], axis=1)
+        (a, b, c), *_ = np.linalg.lstsq(matrix, y, rcond=None)
+        if c >= 0:
+            return None
+        residuals = y - matrix @ np.array([a, b, c])
+        variance = float(residuals @ residuals) / (len(x) - 3)
+        covariance = variance * np.linalg.inv(matrix.T @ matrix)
+        vertex = -b / (2.0 * c)
+        gradient = np.array([0.0, -1.0 / (2.0 * c), b / (2.0 * c * c)])
+        error = float(np.sqrt(gradient @ covariance @ gradient))
+        if not x[0] <= vertex <= x[-1]:
+            return None
+        return Mark((centre + float(vertex)) * self.sign, error, float(a + b * vertex + c * vertex**2) * self.sign)
+
+
+def bounds(mark: Mark, systematic_v: float) -> tuple[float, float]:
+    """Return the 95 % interval: the noise's and ``systematic_v``, a bound, added in squares."""
+    width = float(np.hypot(_NORMAL * mark.error_v, systematic_v))
+    return mark.potential_v - width, mark.potential_v + width
+
+
+def _first(found: tuple[float, Tangent, Tangent] | None) -> float | None:
+    return None if found is None else found[0]
+
+
+def _crossing(x: Floats, y: Floats, threshold: float, sustained: float) -> float | None:
+    above = y > threshold
+    rises = np.flatnonzero(above[1:] & ~above[:-1])
+    falls = np.flatnonzero(above[:-1] & ~above[1:]) + 1
+    for rise in rises:
+        later = falls[falls > rise]
+        until = x[later[0]] if len(later) else x[-1]
+        # What rises at the very end has not shown that it stays.
+        if until - x[rise + 1] >= sustained:
+            part = (threshold - y[rise]) / (y[rise + 1] - y[rise])
+            return float(x[rise] + part * (x[rise + 1] - x[rise]))
+    return None
+
+
+def _straight(x: Floats, y: Floats) -> Tangent | None:
+    if len(x) < 2 or np.ptp(x) == 0:
+        return None
+    away = x - x.mean()
+    slope = float((away * y).sum() / (away * away).sum())
+    return Tangent(slope, float(y.mean() - slope * x.mean()))
+
+
+def _running_mean(values: Floats, half: int) -> Floats:
+    """Return means over 2 half + 1 neighbours, fewer at the ends, along the last axis."""
+    summed = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
+    low, high = _windows(values.shape[-1], half)
+    return (summed[..., high] - summed[..., low]) / (high - low)
+
+
+def _windows(count: int, half: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    index = np.arange(count)
+    # Symmetric at the ends too, so that a slope there does not become an offset.
+    reach = np.minimum(np.minimum(index, count - 1 - index), half)
+    return index - reach, index + reach + 1
+
+
+def _local_lines(x: Floats, y: Floats, half: int) -> tuple[Floats, Floats]:
+    """Return values and slopes of the lines through the neighbours of each sample."""
+    mean_x, mean_y = _running_mean(x, half), _running_mean(y, half)
+    squares = _running_mean(x * x, half) - mean_x**2
+    products = _running_mean(x * y, half) - mean_x * mean_y
+    slopes = np.where(squares > 1e-15, products / np.maximum(squares, 1e-15), 0.0)
+    return mean_y + slopes * (x - mean_x), slopes

@@ -1,0 +1,107 @@
+"""The instruments wired to one cell: a cycler, an analyzer, a chamber. One of the first two is on at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from galvanode.errors import GalvanodeError
+from galvanode.instrument.reading import ChamberReading
+from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, Identity, ScriptedChannel
+from galvanode.recipe.program import Step
+
+Carrier = Literal["cycler", "analyzer"]
+
+
+class NotWired(GalvanodeError):
+    """The channel has no instrument that could do it."""
+
+
+@dataclass(frozen=True)
+class ChamberControl:
+    """What a run may ask of the chamber that its cell stands in."""
+
+    set_temperature: Callable[[float], Awaitable[None]]
+    """K."""
+    read: Callable[[], Awaitable[ChamberReading | None]]
+    """None where it does not answer."""
+
+
+class Wiring:
+    """One cell's instruments, and which of them may carry current now."""
+
+    def __init__(
+        self,
+        cycler: CyclerChannel | None,
+        analyzer: ScriptedChannel | None = None,
+        chamber: ChamberControl | None = None,
+    ) -> None:
+        if cycler is None and analyzer is None:
+            raise NotWired("a channel needs a cycler or an analyzer")
+        self.cycler = cycler
+        self.analyzer = analyzer
+        self.chamber = chamber
+        self._connected: Carrier | None = None
+
+    @property
+    def instruments(self) -> list[CyclerChannel | ScriptedChannel]:
+        """Those that can drive the cell."""
+        return [item for item in (self.cycler, self.analyzer) if item is not None]
+
+    def carrier(self, step: Step) -> Carrier:
+        """Return which instrument carries out a step. Raises ``NotWired`` if the channel has none for it."""
+        wanted: list[Carrier] = ["cycler", "analyzer"]
+        if step.instrument is not None:
+            wanted = [step.instrument]
+        elif step.mode in ("impedance", "sweep"):
+            wanted = ["analyzer", "cycler"]
+        for name in wanted:
+            if (capabilities := self.capabilities(name)) is not None and _can(name, capabilities, step):
+                return name
+        raise NotWired(f"no instrument of this channel can do {step.name!r} ({step.mode})")
+
+    def capabilities(self, carrier: Carrier) -> Capabilities | None:
+        """Return what an instrument can do; None if the channel has no such instrument."""
+        instrument = self.cycler if carrier == "cycler" else self.analyzer
+        return None if instrument is None else instrument.capabilities
+
+    async def identify(self) -> list[Identity]:
+        """Ask every instrument who it is."""
+        return [await instrument.identify() for instrument in self.instruments]
+
+    async def prepare(self, envelope: Envelope) -> None:
+        """Prepare every instrument; all outputs are off afterwards."""
+        for instrument in self.instruments:
+            await instrument.prepare(envelope)
+        self._connected = None
+
+    async def switch_to(self, carrier: Carrier) -> None:
+        """Let this instrument have the cell: the other one is made safe first, verified by read-back."""
+        if self._connected not in (None, carrier):
+            await self._instrument(self._connected).make_safe()
+        self._connected = carrier
+
+    async def make_safe(self) -> None:
+        """Make every instrument safe; the first failure is raised when all have been tried."""
+        failures: list[Exception] = []
+        for instrument in self.instruments:
+            try:
+                await instrument.make_safe()
+            except Exception as error:  # the other instrument is made safe whatever happened to this one
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        self._connected = None
+
+    def _instrument(self, carrier: Carrier) -> CyclerChannel | ScriptedChannel:
+        instrument = self.cycler if carrier == "cycler" else self.analyzer
+        if instrument is None:
+            raise NotWired(f"the channel has no {carrier}")
+        return instrument
+
+
+def _can(carrier: Carrier, capabilities: Capabilities, step: Step) -> bool:
+    if carrier == "cycler" and step.mode == "sweep":
+        return "voltage" in capabilities.modes  # the host steps the voltage
+    return step.mode in capabilities.modes

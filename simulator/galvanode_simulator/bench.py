@@ -226,7 +226,6 @@ def _temperature(
 
 def _cell(bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, seed: int) -> Cell:
     at = ("instruments", name, "simulated")
-    assert settings.cell is not None
     overridden = bool(settings.overrides)
     if settings.cell == RESISTOR:
         resistor = (

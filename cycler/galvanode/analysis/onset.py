@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from galvanode.analysis.model import Floats
 
 _SMOOTH_V = 0.02
 """Width over which slopes are taken; a wave is wider than the thermal voltage."""
 
-_STEEP = 0.9
+_STEEP = 0.95
 """Of the steepest slope: the tangent follows the rise where it is at least that steep."""
 
 _OVER = 0.5
@@ -23,6 +23,11 @@ _BEFORE_V = 0.05
 
 _SKIPPED = 0.05
 """First part of a scan, in which the double layer is charged, that is not taken for the baseline."""
+
+_SLOPE_NOISE = 0.015
+"""Relative; the steepest of many slopes lies two or three such errors too high."""
+
+_WIDEST_V = 0.1
 
 _REPLICATES = 80
 
@@ -62,7 +67,7 @@ class Curve:
         spacing = max(float(np.median(np.diff(self.x))), 1e-9)
         self.half = int(np.clip(round(_SMOOTH_V / spacing / 2.0), 2, max(2, len(self.x) // 8)))
         """Half of the window, in samples."""
-        self.smooth = _local_lines(self.x, self.y, self.half)[0]
+        self.smooth = _filtered(self.y, self.half)
         differences = self.y[2:] - 2.0 * self.y[1:-1] + self.y[:-2]
         self.noise = 1.4826 * float(np.median(np.abs(differences))) / np.sqrt(6.0) if len(differences) else 0.0
         """Standard deviation of a sample: second differences, which a curve hardly touches."""
@@ -76,8 +81,8 @@ class Curve:
         found = _crossing(self.x, self.smooth, threshold, sustained_v)
         if found is None:
             return None
-        errors = self._replicated(lambda y: _crossing(self.x, y, threshold, sustained_v))
-        return Mark(found * self.sign, errors, threshold * self.sign)
+        error = self._replicated(lambda y: _crossing(self.x, y, threshold, sustained_v), filtered=True)
+        return Mark(found * self.sign, error, threshold * self.sign)
 
     def tangent(self, near: float) -> tuple[Mark, Tangent, Tangent] | None:
         """Return where the tangent of the first wave's steepest rise meets the baseline, with both lines.
@@ -85,11 +90,12 @@ class Curve:
         ``near`` is the onset by threshold (V), at which the search begins. The baseline is a robust line
         through what lies before. None where there is too little before it, or no rise after it.
         """
-        found = self._tangent(self.y, self.smooth, near * self.sign)
+        half = self._window_for_slopes(near * self.sign)
+        found = self._tangent(self.y, near * self.sign, half)
         if found is None:
             return None
         x, rise, base = found
-        error = self._replicated(lambda y: _first(self._tangent(y, y, near * self.sign)))
+        error = self._replicated(lambda y: _first(self._tangent(y, near * self.sign, half)), filtered=False)
         mark = Mark(x * self.sign, error, (base.intercept + base.slope * x) * self.sign)
         return mark, self._turned(rise), self._turned(base)
 
@@ -110,21 +116,21 @@ class Curve:
     def _turned(self, line: Tangent) -> Tangent:
         return Tangent(line.slope, line.intercept * self.sign)  # y s = a + b (x s): slope keeps its sign
 
-    def _replicated(self, find: object) -> float:
-        """Return the standard deviation of what ``find`` finds in the smoothed curve with new noise."""
-        if self.noise == 0.0 or not callable(find):
+    def _replicated(self, find: Callable[[Floats], float | None], filtered: bool) -> float:
+        """Return the standard deviation of what ``find`` finds in the curve with new noise."""
+        if self.noise == 0.0:
             return 0.0
         random = np.random.default_rng(0)
         noise = random.normal(scale=self.noise, size=(_REPLICATES, len(self.x)))
-        curves = self.smooth + _running_mean(noise, self.half)
+        curves = self.smooth + (_filtered(noise, self.half) if filtered else noise)
         found = [value for value in map(find, curves) if value is not None]
         return float(np.std(found)) if len(found) > _REPLICATES // 2 else np.nan
 
-    def _tangent(self, y: Floats, smooth: Floats, near: float) -> tuple[float, Tangent, Tangent] | None:
+    def _tangent(self, y: Floats, near: float, half: int) -> tuple[float, Tangent, Tangent] | None:
         base = self._baseline(y, near - _BEFORE_V)
         if base is None:
             return None
-        slopes = _local_lines(self.x, smooth, self.half)[1]
+        slopes = _slopes(self.x, y, half)
         begin = int(np.searchsorted(self.x, near - _BEFORE_V))
         steepest, best = begin, -np.inf
         for index in range(begin, len(slopes)):
@@ -139,11 +145,25 @@ class Curve:
             low -= 1
         while high < len(slopes) - 1 and slopes[high + 1] >= _STEEP * best:
             high += 1
-        low, high = max(0, min(low, steepest - self.half)), min(len(slopes), max(high, steepest + self.half) + 1)
+        low, high = max(0, min(low, steepest - half)), min(len(slopes), max(high, steepest + half) + 1)
         rise = _straight(self.x[low:high], y[low:high])
         if rise is None or rise.slope <= base.slope:
             return None
         return (base.intercept - rise.intercept) / (rise.slope - base.slope), rise, base
+
+    def _window_for_slopes(self, near: float) -> int:
+        """Return half of a window wide enough that the noise does not decide where the rise is steepest."""
+        half = self.half
+        spacing = max(float(np.median(np.diff(self.x))), 1e-9)
+        after = self.x >= near - _BEFORE_V
+        while 2.0 * half * spacing < _WIDEST_V and 4 * half + 1 < len(self.x):
+            steepest = float(_slopes(self.x, self.y, half)[after].max(initial=0.0))
+            # Variance of a slope through n points of one distance: 12 s^2/(d^2 n^3).
+            error = self.noise / spacing * np.sqrt(12.0 / (2.0 * half + 1.0) ** 3)
+            if error <= _SLOPE_NOISE * steepest:
+                break
+            half = round(1.3 * half) + 1
+        return half
 
     def _baseline(self, y: Floats, end: float) -> Tangent | None:
         """Return a line through what lies before ``end``; small waves in it are clipped."""
@@ -209,9 +229,9 @@ def _crossing(x: Floats, y: Floats, threshold: float, sustained: float) -> float
     falls = np.flatnonzero(above[:-1] & ~above[1:]) + 1
     for rise in rises:
         later = falls[falls > rise]
-        until = x[later[0]] if len(later) else x[-1]
-        # What rises at the very end has not shown that it stays.
-        if until - x[rise + 1] >= sustained:
+        lasts = float((x[later[0]] if len(later) else x[-1]) - x[rise + 1])
+        # Above it when the scan ends, it need not have shown as long that it stays.
+        if lasts >= (sustained if len(later) else 0.2 * sustained):
             part = (threshold - y[rise]) / (y[rise + 1] - y[rise])
             return float(x[rise] + part * (x[rise + 1] - x[rise]))
     return None
@@ -225,24 +245,13 @@ def _straight(x: Floats, y: Floats) -> Tangent | None:
     return Tangent(slope, float(y.mean() - slope * x.mean()))
 
 
-def _running_mean(values: Floats, half: int) -> Floats:
-    """Return means over 2 half + 1 neighbours, fewer at the ends, along the last axis."""
-    summed = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
-    low, high = _windows(values.shape[-1], half)
-    return (summed[..., high] - summed[..., low]) / (high - low)
+def _filtered(values: Floats, half: int, derivative: int = 0) -> Floats:
+    """Return values, or derivatives per sample, of the parabolas through 2 half + 1 neighbours (Savitzky, Golay)."""
+    from scipy.signal import savgol_filter
+
+    return np.asarray(savgol_filter(values, 2 * half + 1, 2, deriv=derivative, axis=-1))
 
 
-def _windows(count: int, half: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    index = np.arange(count)
-    # Symmetric at the ends too, so that a slope there does not become an offset.
-    reach = np.minimum(np.minimum(index, count - 1 - index), half)
-    return index - reach, index + reach + 1
-
-
-def _local_lines(x: Floats, y: Floats, half: int) -> tuple[Floats, Floats]:
-    """Return values and slopes of the lines through the neighbours of each sample."""
-    mean_x, mean_y = _running_mean(x, half), _running_mean(y, half)
-    squares = _running_mean(x * x, half) - mean_x**2
-    products = _running_mean(x * y, half) - mean_x * mean_y
-    slopes = np.where(squares > 1e-15, products / np.maximum(squares, 1e-15), 0.0)
-    return mean_y + slopes * (x - mean_x), slopes
+def _slopes(x: Floats, y: Floats, half: int) -> Floats:
+    steps = _filtered(x, half, 1)
+    return np.where(np.abs(steps) > 1e-12, _filtered(y, half, 1) / np.where(np.abs(steps) > 1e-12, steps, 1.0), 0.0)

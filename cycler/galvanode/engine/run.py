@@ -339,12 +339,15 @@ class Run:
     async def _carry_out(self, step: Step) -> StepEnd:
         """Carry out one step on the instrument that can, until it ends or something is asked of the run."""
         carrier = self._wiring.carrier(step)
-        await self._wiring.switch_to(carrier)
+        if await self._wiring.switch_to(carrier) or carrier == "analyzer":
+            self._carried = None  # nothing goes on from the step before
         self.step = step
         if open_circuit_is_needed(step):
             self.position.variables[OPEN_CIRCUIT] = await self._open_circuit_voltage(carrier)
         if carrier == "analyzer":
-            return await self._follow(step)
+            ended = await self._follow(step)
+            self._carried = None  # the cell is off at the end of a task
+            return ended
         if step.mode == "sweep":
             return await self._sweep(step)
         return await self._poll(step)

@@ -76,11 +76,16 @@ class Wiring:
             await instrument.prepare(envelope)
         self._connected = None
 
-    async def switch_to(self, carrier: Carrier) -> None:
-        """Let this instrument have the cell: the other one is made safe first, verified by read-back."""
-        if self._connected not in (None, carrier):
+    async def switch_to(self, carrier: Carrier) -> bool:
+        """Let this instrument have the cell: the other one is made safe first, verified by read-back.
+
+        True if the other one had it.
+        """
+        switched = self._connected is not None and self._connected != carrier
+        if switched and self._connected is not None:
             await self._instrument(self._connected).make_safe()
         self._connected = carrier
+        return switched
 
     async def make_safe(self) -> None:
         """Make every instrument safe; the first failure is raised when all have been tried."""

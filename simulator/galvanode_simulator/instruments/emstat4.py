@@ -91,7 +91,7 @@ class EmStat4Interface:
             case "scpi_error" if on:  # an error of the running script, or else of the next one
                 code = Code(fault.code) if fault.code in set(Code) else Code.CRITICAL_OVERLOAD
                 if self._machine is not None:
-                    self._machine.fail_with = code
+                    self._machine.state.fail_with = code
                 else:
                     self._fail_with = code
             case _:
@@ -104,9 +104,9 @@ class EmStat4Interface:
 
     def _line(self, text: str) -> None:
         if self._parser is not None:
-            self._script_line(text)
+            self._script_line(text, self._parser)
         elif self._machine is not None:
-            self._while_running(text.strip())
+            self._while_running(text.strip(), self._machine)
         else:
             self._command(text.strip())
 
@@ -141,9 +141,7 @@ class EmStat4Interface:
             case _:
                 self._error(text[0], Code.UNKNOWN_COMMAND)
 
-    def _while_running(self, text: str) -> None:
-        machine = self._machine
-        assert machine is not None
+    def _while_running(self, text: str, machine: Machine) -> None:
         match text:
             case "":
                 return
@@ -154,7 +152,7 @@ class EmStat4Interface:
                 self._go_on()
                 machine.abort = True
                 self._poke()
-            case "Y" if machine.measuring:
+            case "Y" if machine.state.measuring:
                 self._say("Y")
                 machine.break_measurement = True
                 self._poke()
@@ -202,13 +200,12 @@ class EmStat4Interface:
 
     # Scripts
 
-    def _script_line(self, text: str) -> None:
-        assert self._parser is not None
+    def _script_line(self, text: str, parser: Parser) -> None:
         try:
             if text.strip():
-                self._parser.feed(text)
+                parser.feed(text)
                 return
-            self._loaded = self._parser.finish()
+            self._loaded = parser.finish()
         except ScriptError as error:
             self._parser = self._loaded = None
             self._say(self._receiving + error.text)
@@ -220,9 +217,10 @@ class EmStat4Interface:
             self._run()
 
     def _run(self) -> None:
-        assert self._loaded is not None
+        if self._loaded is None:
+            return
         self._machine = Machine(self._loaded, self.unit, self._say)
-        self._machine.fail_with, self._fail_with = self._fail_with, None
+        self._machine.state.fail_with, self._fail_with = self._fail_with, None
         self._steps = self._machine.run()
         self._offset = self.unit.now
         self._halted_at = None
@@ -236,10 +234,10 @@ class EmStat4Interface:
     def _resume(self) -> None:
         """Let the cell live until the script goes on, and let it go on."""
         machine, steps = self._machine, self._steps
-        assert machine is not None
-        assert steps is not None
+        if machine is None or steps is None:
+            return
         self.unit.live_until(self._wake + self._offset)
-        machine.now = self._wake
+        machine.state.now = self._wake
         try:
             self._wake = next(steps)
         except StopIteration:

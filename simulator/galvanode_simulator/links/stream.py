@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from galvanode_simulator.wire import Disconnected, Framer, Wire
 
-
 _LOOK_S = 0.005
 """Real time between two looks at an instrument that speaks without being asked."""
 

@@ -222,7 +222,10 @@ class Parser:
             case "literal":
                 return self._literal(token)
             case _:
-                return self._reference(token) if _NAME.match(text) else self._literal(token)
+                return self._operand(token)
+
+    def _operand(self, token: _Token) -> Number | Ref:
+        return self._reference(token) if _NAME.match(token.text) else self._literal(token)
 
     def _declared(self, token: _Token) -> Word:
         if not _NAME.fullmatch(token.text):
@@ -244,10 +247,7 @@ class Parser:
         if element[1] not in self._arrays:
             known = element[1] in self._variables
             raise self._error(Code.BAD_ARRAY_ACCESS if known else Code.NOT_DECLARED, token.end)
-        index = self._argument("int", _Token(element[2], token.end))
-        if not isinstance(index, Number | Ref):
-            raise self._error(Code.BAD_ARRAY_ACCESS, token.end)
-        return Ref(element[1], index)
+        return Ref(element[1], self._operand(_Token(element[2], token.end)))
 
     def _literal(self, token: _Token) -> Number:
         try:
@@ -276,10 +276,7 @@ class Parser:
             left, operator, right = tokens.pop(0), tokens.pop(0), tokens.pop(0)
             if operator.text not in OPERATORS:
                 raise self._error(Code.UNEXPECTED_CHARACTER, operator.end)
-            sides = self._argument("var", left), self._argument("var", right)
-            assert isinstance(sides[0], Number | Ref)
-            assert isinstance(sides[1], Number | Ref)
-            comparisons.append((sides[0], operator.text, sides[1]))
+            comparisons.append((self._operand(left), operator.text, self._operand(right)))
             if not tokens or tokens[0].text not in ("&", "|"):
                 return Condition(tuple(comparisons), tuple(joints))
             joints.append(tokens.pop(0).text)

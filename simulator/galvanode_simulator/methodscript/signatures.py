@@ -16,9 +16,9 @@ class Signature(NamedTuple):
     """Arguments of a command, how many of the last ones may be left out, and its optional arguments."""
 
     arguments: tuple[str, ...]
-    optional: int = 0
-    options: dict[str, tuple[str, ...]] = {}
-    capability: int | None = None
+    optional: int
+    options: dict[str, tuple[str, ...]]
+    capability: int
     """Bit of the answer to ``CM``."""
 
 
@@ -96,7 +96,7 @@ SIGNATURES = {
     "notify_led": _s(97, "int", 1),
     "beep": _s(109, "int int var"),
     "pow_var": _s(112, "out var"),
-    "log_var": _s(114, "out var"),
+    "log_var": _s(114, "out"),
     "mean": _s(116, "array out"),
 }
 
@@ -104,28 +104,24 @@ GALVANOSTAT = frozenset({"meas_loop_cp", "meas_loop_geis", "set_i"})
 """Refused by an instrument that cannot hold a current."""
 
 NOT_SIMULATED = frozenset(
-    "set_cr set_pot_range set_poly_we_mode file_open file_close get_time i2c_config i2c_read_byte i2c_write_byte "
-    "i2c_read i2c_write i2c_write_read hibernate meas_loop_dpv meas_loop_swv meas_loop_npv meas_loop_pad "
-    "meas_loop_lsp meas_loop_acv meas_loop_eis_dual meas_loop_ca_alt_mux meas_loop_cp_alt_mux "
-    "meas_loop_ocp_alt_mux meas_fast_cv meas_fast_ca meas_ms_eis meas_scp bit_and_var bit_or_var bit_xor_var "
-    "bit_lsl_var bit_lsr_var bit_inv_var mux_config mux_get_channel_count mux_set_channel set_e_aux set_ir_comp "
-    "set_scan_dir smooth peak_detect set_bipot_mode set_bipot_potential rtc_get battery_perc get_progress "
-    "subarray linear_fit trim_enable str store_str".split()
-)
+    {
+        "set_cr", "set_pot_range", "set_poly_we_mode", "file_open", "file_close", "get_time", "i2c_config",
+        "i2c_read_byte", "i2c_write_byte", "i2c_read", "i2c_write", "i2c_write_read", "hibernate", "meas_loop_dpv",
+        "meas_loop_swv", "meas_loop_npv", "meas_loop_pad", "meas_loop_lsp", "meas_loop_acv", "meas_loop_eis_dual",
+        "meas_loop_ca_alt_mux", "meas_loop_cp_alt_mux", "meas_loop_ocp_alt_mux", "meas_fast_cv", "meas_fast_ca",
+        "meas_ms_eis", "meas_scp", "bit_and_var", "bit_or_var", "bit_xor_var", "bit_lsl_var", "bit_lsr_var",
+        "bit_inv_var", "mux_config", "mux_get_channel_count", "mux_set_channel", "set_e_aux", "set_ir_comp",
+        "set_scan_dir", "smooth", "peak_detect", "set_bipot_mode", "set_bipot_potential", "rtc_get", "battery_perc",
+        "get_progress", "subarray", "linear_fit", "trim_enable", "str", "store_str",
+    }
+)  # fmt: skip
 """Commands of the language that this instrument answers with 'not supported by the current device'."""
 
 VARTYPES = frozenset(
-    "aa ab ac ad ae af ag ah ai as at au av aw ax ay az ba bb ca cb cc cd ce cf cg ch ci cj ck cl cm cn co cp cq cr "
-    "cs ct cu cv cw cx cy cz da db dc dd ea eb ec ed ee ef eg ha hb hc hd ia ib ic id ja jb jc jd".split()
-)
-
-TECHNIQUES = {
-    "meas_loop_lsv": 0x00,
-    "meas_loop_cv": 0x05,
-    "meas_loop_ca": 0x07,
-    "meas_loop_cp": 0x0A,
-    "meas_loop_ocp": 0x0B,
-    "meas_loop_eis": 0x0D,
-    "meas_loop_geis": 0x0E,
-}
-"""What follows ``M`` where a measurement loop begins (manual, table 5)."""
+    {
+        "aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai", "as", "at", "au", "av", "aw", "ax", "ay", "az", "ba",
+        "bb", "ca", "cb", "cc", "cd", "ce", "cf", "cg", "ch", "ci", "cj", "ck", "cl", "cm", "cn", "co", "cp", "cq",
+        "cr", "cs", "ct", "cu", "cv", "cw", "cx", "cy", "cz", "da", "db", "dc", "dd", "ea", "eb", "ec", "ed", "ee",
+        "ef", "eg", "ha", "hb", "hc", "hd", "ia", "ib", "ic", "id", "ja", "jb", "jc", "jd",
+    }
+)  # fmt: skip

@@ -99,7 +99,7 @@ class FakeCycler:
 
 
 def step(mode: str = "current", setpoint: Any = 0.001, **changes: Any) -> Step:
-    ends = changes.pop("until", None) or (after(10.0),)
+    ends = changes.pop("until", (after(10.0),))
     settings: dict[str, Any] = {
         "mode": mode,
         "name": mode,
@@ -452,9 +452,7 @@ async def test_a_driver_that_fails_in_an_unknown_way_leaves_the_channel_marked_u
 
 
 async def test_half_cycles_of_a_few_readings_can_be_stored():
-    loop = Loop(
-        loop_id="l", turns=3, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=3, line=1
-    )
+    loop = Loop(loop_id="l", turns=3, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=3, line=1)
     short = (after(7.0),)
     run, _ = make(program(loop, step(until=short), step(setpoint=-0.001, step_id=2, until=short), EndLoop(start=0)))
     run.start()

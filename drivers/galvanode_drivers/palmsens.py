@@ -25,7 +25,7 @@ from galvanode_drivers.palmsens_script import CUT_OFF, SAFE, End, Plan, write
 
 _PAUSE_AFTER_ERROR_S = 0.1
 """The instrument ignores what comes within 50 ms of an error that it has told (maker's examples)."""
-_MOST_LINES = 100_000
+_MOST_LINES = 10_000
 """Lines of a running script that may come before an answer."""
 _NO_CURRENT = 1e-6
 """A. With the cell off, more than this is a current that flows: 1 % of the range, ten times its offset."""
@@ -33,6 +33,8 @@ _SILENCES = 3
 """Looks in vain after the last sample, after which the instrument is asked whether the script has ended."""
 _MARKERS = "eMCL+-*"
 """First letters of lines that mark where loops begin and end."""
+_OF_SCRIPTS = _MARKERS + "PT!Z"
+"""First letters of lines that a running script may send."""
 
 
 class EmStat4:
@@ -66,13 +68,11 @@ class EmStat4:
     async def identify(self) -> Identity:
         """Ask for firmware version (``t``), serial number (``i``) and version of the script language (``v``)."""
         await self.link.write("t")
-        version = (await self._answer("t"))[1:]
-        await self._answer("R", "B")
+        version = (await self._answer("t", strangers=True))[1:]
         model = MODELS.get(version[:6])
         if model is None:
-            raise InstrumentError(
-                f"{self.name} answered {version!r} to t; expected an EmStat4, EmStat Pico, Sensit or Nexus"
-            )
+            raise self._stranger(version)
+        await self._answer("R", "B")
         self._model = model
         self.capabilities = _capabilities(model)
         digits = version[6:].partition("#")[0]
@@ -197,15 +197,27 @@ class EmStat4:
 
     # Commands
 
-    async def _answer(self, *beginnings: str) -> str:
-        """Wait for the line that begins so; lines of a running script before it are kept."""
+    async def _answer(self, *beginnings: str, strangers: bool = False) -> str:
+        """Wait for the line that begins so; lines of a running script before it are kept.
+
+        ``strangers`` refuses lines that no instrument of this family sends.
+        """
         for _ in range(_MOST_LINES):
             line = await self.link.read_line()
             if line.startswith(beginnings):
                 return line
+            if strangers and line and line[0] not in _OF_SCRIPTS:
+                raise self._stranger(line)
             if not self._over:
                 self._lines.append(line)
+        if strangers:
+            raise self._stranger("")
         raise LinkError(f"{self.name} does not answer: it sends other lines without end")
+
+    def _stranger(self, answer: str) -> InstrumentError:
+        return InstrumentError(
+            f"{self.name} answered {answer!r} to t; expected an EmStat4, EmStat Pico, Sensit or Nexus"
+        )
 
     async def _ask(self, command: str) -> str:
         """Ask for a one-line answer; ``unknown`` while a script runs, which may not be asked then."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from galvanode.instrument.roles import Envelope, OutOfRange
@@ -38,6 +38,8 @@ _VOLTAGE_MARGIN, _CURRENT_MARGIN = 5e-3, 0.01
 """V, and part of the current: the envelope is a guard, and noise at its bound is no fault."""
 _MULTIPLE = 1e-6
 _SQRT2 = math.sqrt(2.0)
+_POTENTIAL = "add_meas(0 ab potential)"
+"""The applied potential says nothing of what the cell has: under overload they differ."""
 
 
 class End(NamedTuple):
@@ -70,10 +72,10 @@ SAFE = [
 """Switches the cell off, whatever was before, and measures whether a current still flows."""
 
 
-def literal(value: float) -> str:
+def literal(value: float, rounding: str = ROUND_HALF_EVEN) -> str:
     """Return a number as an integer with an SI prefix: ``-500m``.
 
-    Nothing is lost of a number that has such a form; of others, nine digits and more are kept. Raises
+    Nothing is lost of a number that has such a form; of others, seven digits and more are kept. Raises
     ``OutOfRange`` for what is not finite or too large.
     """
     if not math.isfinite(value):
@@ -86,8 +88,9 @@ def literal(value: float) -> str:
         scaled = exact.scaleb(-exponent)
         if abs(scaled) > _LARGEST:
             break
-        nearest = f"{int(scaled.to_integral_value())}{prefix}"
-        if scaled == scaled.to_integral_value():
+        whole = scaled.to_integral_value(rounding)
+        nearest = f"{int(whole)}{prefix}"
+        if whole == scaled:
             return nearest
     if nearest is None:
         raise OutOfRange(f"{value:g} cannot be sent; the largest number is 2.1e18")
@@ -141,7 +144,7 @@ class _Writer:
             *self._potential_range(),
             "cell_off",
             "timer_start",
-            f"meas_loop_ocp potential {literal(interval)} {literal(task.duration_s)}",
+            f"meas_loop_ocp potential {_part(interval)} {literal(task.duration_s)}",
             *self._sample(),
             "endloop",
         ]
@@ -159,7 +162,7 @@ class _Writer:
             f"set_i {amps}",
             "cell_on",
             "timer_start",
-            f"meas_loop_cp potential current {amps} {literal(interval)} {literal(task.duration_s)}",
+            f"meas_loop_cp potential current {amps} {_part(interval)} {literal(task.duration_s)}",
             *self._sample(),
             "endloop",
         ]
@@ -176,7 +179,7 @@ class _Writer:
             f"set_e {volts}",
             "cell_on",
             "timer_start",
-            f"meas_loop_ca applied current {volts} {literal(interval)} {literal(task.duration_s)} add_meas(0 ab potential)",
+            f"meas_loop_ca applied current {volts} {_part(interval)} {literal(task.duration_s)} {_POTENTIAL}",
             *self._sample(),
             "endloop",
         ]
@@ -207,7 +210,7 @@ class _Writer:
             scans = f" nscans({task.cycles}i)" if task.cycles > 1 else ""
             lines += [
                 f"meas_loop_cv applied current {first} {second} {third} {literal(task.step)} {literal(task.rate)}"
-                f" add_meas(0 ab potential){scans}",
+                f" {_POTENTIAL}{scans}",
                 *self._sample(),
                 "endloop",
             ]
@@ -238,8 +241,8 @@ class _Writer:
             begin = start if number == 0 or steps < 2 else start + math.copysign(step, end - start)
             samples += steps + (begin == start)
             lines += [
-                f"meas_loop_lsv applied current {literal(begin)} {literal(end)} {literal(step)} "
-                f"{literal(task.rate)} add_meas(0 ab potential)",
+                f"meas_loop_lsv applied current {literal(begin)} {literal(end)} {_part(step)} "
+                f"{literal(task.rate)} {_POTENTIAL}",
                 *self._sample(),
                 "endloop",
             ]
@@ -311,12 +314,12 @@ class _Writer:
 
     def _current_limit(self, limit: float) -> list[str]:
         """Ranges up to the limit, and a cut-off at it: a potentiostat cannot hold a current back."""
-        if not 0 < limit <= self.model.current:
-            raise OutOfRange(f"a limit of {limit:g} A; expected above 0, up to {self.model.current:g} A")
+        if not 0 < limit < math.inf:
+            raise OutOfRange(f"a limit of {limit:g} A; expected above 0")
         for comparison, bound in ((">=", limit), ("<=", -limit)):
             self.ends.append(End(Cutoff("current", comparison, bound)))  # type: ignore[arg-type]
             self._thresholds.append(bound)
-        highest = literal(limit)
+        highest = literal(min(limit, self.model.current))
         return [f"set_range ba {highest}", f"set_autoranging ba {literal(_LOWEST_CURRENT)} {highest}"]
 
     def _sample(self, *results: str) -> list[str]:
@@ -367,6 +370,11 @@ class _Writer:
     def _needs_galvanostat(self) -> None:
         if not self.model.galvanostat:
             raise OutOfRange(f"{self.model.name} has no galvanostat: it cannot hold a current")
+
+
+def _part(value: float) -> str:
+    """An interval or a step: never a little more than its part of the whole, which would cost the last sample."""
+    return literal(value, ROUND_DOWN)
 
 
 def _bandwidth(interval: float) -> float:

@@ -226,18 +226,18 @@ def _temperature(
 
 def _cell(bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, seed: int) -> Cell:
     at = ("instruments", name, "simulated")
+    wanted = settings.cell or ""
     overridden = bool(settings.overrides)
-    if settings.cell == RESISTOR:
+    if wanted == RESISTOR:
         resistor = (
             validate(bench.document, ResistorParameters, (*at, "overrides")) if overridden else ResistorParameters()
         )
         return ResistorCell(resistor.resistance)
-    preset = PRESETS.get(settings.cell)
+    preset = PRESETS.get(wanted)
     if preset is None:
         raise bench.document.error(
             (*at, "cell"),
-            f"'cell' is {settings.cell!r}, which is no simulated cell"
-            + did_you_mean(settings.cell, [*PRESETS, RESISTOR]),
+            f"'cell' is {wanted!r}, which is no simulated cell" + did_you_mean(wanted, [*PRESETS, RESISTOR]),
         )
     if overridden:
         given = validate(bench.document, LiSymmetricParameters, (*at, "overrides"))

@@ -120,6 +120,10 @@ class Terminal:
         """Terminal voltage after ``duration`` seconds at a constant current; changes nothing."""
         return self._present().voltage_after(amps, duration)
 
+    def impedance(self, frequency_hz: float, amps: float = 0.0) -> complex:
+        """Small-signal impedance now, ohm."""
+        return self._present().impedance(frequency_hz, amps)
+
     def _present(self) -> Cell:
         self._shared.bring_to(self._time, self)
         return self._shared.cell

@@ -15,7 +15,7 @@ from galvanode.instrument.roles import Envelope
 from galvanode_simulator.bench import SimulatedInstrument
 
 DRIVERS = driver_classes()
-SIMULATED = {"keithley2450": "{cell: resistor}", "espec": "{}"}
+SIMULATED = {"keithley2450": "{cell: resistor}", "emstat4": "{cell: resistor}", "espec": "{}"}
 """The ``simulated:`` section of each driver's counterpart. A resistor of 1 kohm is the cell."""
 OHMS = 1000.0
 ENVELOPE = Envelope(-2.0, 2.0, 0.1)
@@ -46,6 +46,7 @@ class Recorder:
     link: Link
     lines: list[str] = field(default_factory=list[str])
     instead: Callable[[str], str | None] = lambda message: None
+    _last: str = ""
 
     @property
     def name(self) -> str:
@@ -64,8 +65,21 @@ class Recorder:
         return answer
 
     async def write(self, message: str) -> None:
-        self.lines.append(f"> {message}")
+        self.lines += [f"> {line}".rstrip() for line in message.split("\n")]
+        self._last = message
         await self.link.write(message)
+
+    async def read_line(self) -> str:
+        line = self.instead(self._last)
+        if line is None:
+            line = await self.link.read_line()
+        self.lines.append(f"< {line}".rstrip())
+        return line
+
+    async def read_lines(self) -> list[str]:
+        lines = await self.link.read_lines()
+        self.lines += [f"< {line}".rstrip() for line in lines]
+        return lines
 
     async def close(self) -> None:
         await self.link.close()
@@ -83,7 +97,7 @@ class Bound:
 
     @property
     def model(self) -> Any:
-        """``Keithley2450Unit`` or ``ChamberModel``."""
+        """``Keithley2450Unit``, ``EmStat4Unit`` or ``ChamberModel``."""
         return self.instrument.model
 
     def inject(self, kind: str, **options: Any) -> None:

@@ -24,13 +24,17 @@ from galvanode.instrument.roles import (
     Envelope,
     InstrumentError,
     OutOfRange,
+    ScriptedChannel,
     UnsafeState,
 )
 from galvanode.instrument.scpi import ScpiInstrument, Setting
 
-ROLES = (CyclerChannel, Chamber)
+ROLES = (CyclerChannel, ScriptedChannel, Chamber)
 CYCLERS = [name for name, driver in DRIVERS.items() if issubclass_of_role(driver, CyclerChannel)]
 CHAMBERS = [name for name, driver in DRIVERS.items() if issubclass_of_role(driver, Chamber)]
+SCRIPTED = [name for name, driver in DRIVERS.items() if issubclass_of_role(driver, ScriptedChannel)]
+READ = [*CYCLERS, *CHAMBERS]
+"""Those that the host reads; what scripted ones send is tried in ``test_scripted.py``."""
 SCPI = [name for name, driver in DRIVERS.items() if issubclass(driver, ScpiInstrument)]
 NO_NUMBERS = [math.nan, math.inf, -math.inf]
 NO_READINGS = ["nan", "9.91E37", "+9.9E37", "-9.9E37", "inf", "", "1.2.3"]
@@ -39,6 +43,7 @@ Open = Callable[..., Bound]
 every_driver = pytest.mark.parametrize("name", DRIVERS)
 every_cycler = pytest.mark.parametrize("name", CYCLERS)
 every_chamber = pytest.mark.parametrize("name", CHAMBERS)
+every_read_driver = pytest.mark.parametrize("name", READ)
 every_scpi_driver = pytest.mark.parametrize("name", SCPI)
 
 
@@ -57,7 +62,7 @@ async def started(bound: Bound) -> Any:
 
 def test_every_driver_has_a_simulated_counterpart_and_a_role():
     assert set(DRIVERS) == set(SIMULATED)
-    assert set(DRIVERS) == {*CYCLERS, *CHAMBERS}
+    assert set(DRIVERS) == {*CYCLERS, *SCRIPTED, *CHAMBERS}
 
 
 @every_driver
@@ -453,7 +458,7 @@ async def test_what_another_program_left_behind_changes_no_reading(name: str, bo
     assert not reading.in_compliance
 
 
-@every_driver
+@every_read_driver
 @pytest.mark.parametrize("value", NO_READINGS)
 async def test_what_is_no_number_is_never_a_reading(name: str, value: str, bound_to: Open):
     bound = bound_to(name)
@@ -464,7 +469,7 @@ async def test_what_is_no_number_is_never_a_reading(name: str, value: str, bound
     assert await driver.read()
 
 
-@every_driver
+@every_read_driver
 @pytest.mark.parametrize("kind", ["garble", "truncate"])
 async def test_an_answer_damaged_on_its_way_is_never_a_reading(name: str, kind: str, bound_to: Open):
     bound = bound_to(name)
@@ -478,7 +483,7 @@ async def test_an_answer_damaged_on_its_way_is_never_a_reading(name: str, kind: 
         assert await driver.read()
 
 
-@every_driver
+@every_read_driver
 async def test_an_answer_cut_short_is_no_reading_where_messages_end_by_themselves(name: str, bound_to: Open):
     bound = bound_to(name, "GPIB0::18::INSTR")  # EOI ends a message, whatever came before
     driver = await started(bound)
@@ -488,7 +493,7 @@ async def test_an_answer_cut_short_is_no_reading_where_messages_end_by_themselve
     assert await driver.read()
 
 
-@every_driver
+@every_read_driver
 @pytest.mark.parametrize(
     "answer", ["", ",", ",,,", "1", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "0x1,0,0,0", "1,2,3,1e99"]
 )
@@ -500,7 +505,7 @@ async def test_an_answer_of_another_shape_is_never_a_reading(name: str, answer: 
         await driver.read()
 
 
-@every_driver
+@every_read_driver
 @pytest.mark.parametrize(
     "fault", [{"kind": "drop_reply"}, {"kind": "delay_reply", "delay": "30 s"}, {"kind": "truncate"}]
 )
@@ -517,7 +522,7 @@ async def test_a_lost_answer_is_a_timeout_and_the_next_question_gets_its_own_ans
     assert await driver.read()
 
 
-@every_driver
+@every_read_driver
 async def test_a_hung_up_link_is_told_and_comes_back(name: str, bound_to: Open):
     bound = bound_to(name)
     driver = await started(bound)

@@ -6,11 +6,14 @@ import pytest
 
 from galvanode.cell import read_cell
 from galvanode.errors import InvalidInput
+from galvanode.instrument.bench import read_bench
 from galvanode.recipe import compile_recipe, describe, estimate, read_recipe
 from galvanode.recipe.program import Loop, SetChamber, Step, Variable
+from galvanode_simulator.cells import CELLS as CELLS_INSIDE
 
 FOLDER = Path(__file__).parents[2] / "protocols"
 RECIPES = sorted(FOLDER.glob("*.yaml"))
+SIMULATED = read_bench(FOLDER / "benches" / "simulated.yaml")
 CELLS = sorted((FOLDER / "cells").glob("*.yaml"))
 
 
@@ -24,8 +27,9 @@ BLOCKING = (
     "blocking-lzc-n025",
     "blocking-lznc",
     "blocking-lznc-annealed",
+    "blocking-lznc-x0",
 )
-SWEPT = ("lsv-lzc", "lsv-lzc-n015", "lsv-lznc")
+SWEPT = ("lsv-lzc", "lsv-lzc-n015", "lsv-lznc", "lsv-lznc-x0")
 LCO = ("lco-liin-lzc", "lco-liin-lzc-n015")
 FULL = ("full-lzc", "full-lznc")
 LFP = ("lfp-li-zni2",)
@@ -66,6 +70,19 @@ def test_every_recipe_compiles_for_the_cells_that_it_is_meant_for(recipe, cell):
     program = program_of(recipe, cell)
     assert estimate(program).duration_s.high < 1e8
     assert describe(program)
+
+
+@pytest.mark.parametrize("channel", SIMULATED.channels)
+def test_a_simulated_cell_is_as_large_and_as_heavy_as_its_definition_says(channel):
+    cell = read_cell(FOLDER / "cells" / f"{channel.replace('_', '-')}.yaml")
+    entry = SIMULATED.instruments[SIMULATED.channels[channel].cycler]
+    assert entry.simulated is not None
+    inside = CELLS_INSIDE[entry.simulated["cell"]]
+    assert inside.area == pytest.approx(cell.area)
+    assert inside.thickness == pytest.approx(cell.electrolyte_thickness)
+    if cell.active_mass is not None:
+        assert inside.active_mass == pytest.approx(cell.active_mass)
+        assert inside.anode_potential == pytest.approx(cell.reference_offset)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +130,7 @@ def test_d4_runs_at_each_published_rate_and_is_polled_every_ten_seconds(rate):
 def test_a5_cuts_off_at_three_volts_sixty_at_the_terminals_of_a_cell_against_li_in():
     charge, rest, discharge = steps_of(program_of("a5-first-cycle", "lco-liin-lzc-n015"))[1:]
     assert (charge.until[1].quantity, charge.until[1].value) == ("voltage", 3.6)
-    assert charge.setpoint == pytest.approx(0.1 * 5e-3 * 0.140)  # A: 0.1C of 5 mg at 140 mAh/g
+    assert charge.setpoint == pytest.approx(0.1 * 8e-3 * 0.140)  # A: 0.1C of 8 mg at 140 mAh/g
     assert (rest.mode, discharge.setpoint) == ("rest", -charge.setpoint)
 
 

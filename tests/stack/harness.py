@@ -82,6 +82,7 @@ class Instruments:
 
     resources: dict[str, str]
     log: Path
+    drivers: dict[str, str] = field(default_factory=dict)
 
     def events(self) -> list[dict[str, Any]]:
         """Everything that the simulator has written down."""
@@ -100,26 +101,26 @@ async def simulated(bench: str, folder: Path, *options: str) -> AsyncIterator[In
     process = await start("simulate", str(path), "--json", "--log", str(log), *options, stdout=asyncio.subprocess.PIPE)
     try:
         resources: dict[str, str] = {}
+        drivers: dict[str, str] = {}
         count = bench.count("driver:")
         assert process.process.stdout is not None
         while len(resources) < count:
             line = await asyncio.wait_for(process.process.stdout.readline(), 20)
             assert line, "the simulator ended"
             item = json.loads(line)
-            resources[item["name"]] = item["resource"]
-        yield Instruments(resources, log)
+            resources[item["name"]], drivers[item["name"]] = item["resource"], item["driver"]
+        yield Instruments(resources, log, drivers)
     finally:
         await process.end()
 
 
-def wired_bench(folder: Path, instruments: Instruments) -> Path:
-    """Write the bench file by which a station reaches those instruments."""
+def wired_bench(folder: Path, instruments: Instruments, channels: str = "") -> Path:
+    """Write the bench file by which a station reaches those instruments; ``channels`` is its section, if any."""
     path = folder / "bench.yaml"
     lines = ["title: Instruments on the wire", "instruments:"]
     for name, resource in instruments.resources.items():
-        driver = "espec" if "chamber" in name else "keithley2450"
-        lines.append(f"  {name}: {{driver: {driver}, resource: '{resource}'}}")
-    path.write_text("\n".join(lines) + "\n")
+        lines.append(f"  {name}: {{driver: {instruments.drivers[name]}, resource: '{resource}'}}")
+    path.write_text("\n".join(lines) + "\n" + channels)
     return path
 
 

@@ -49,8 +49,9 @@ def linear_sweep(
 
     - ``oxidation_onset`` (V): |i| rises through ``threshold_ua_cm2`` and stays above it for ``sustained_v``;
       between the samples of the curve smoothed over 20 mV
-    - ``oxidation_onset_tangent`` (V): the line through the steepest rise of the first wave (where the slope is at
-      least 95 % of the steepest) meets the robust line through what lies before
+    - ``oxidation_onset_tangent`` (V): the line through the steepest rise of the main wave (where the slope is at
+      least 95 % of the steepest) meets the robust line through what lies before; the main wave is the first
+      that is at least half as steep as the scan ever is
     - ``oxidation_is``: "reached", or up to where it was not; None without such a scan
     - ``oxidation_peak`` (V), the most prominent maximum of the current, and ``oxidation_peaks``, all of them as text
     - ``highest_oxidation_current_density`` (mA/cm2) of that scan, and the same six of ``reduction``
@@ -113,9 +114,10 @@ def _first(everything: list[Scan], sign: int, threshold_ua_cm2: float, sustained
         if scan.sign != sign:
             continue
         curve = Curve(scan.potential_v, scan.density, sign)
-        mark = curve.threshold(threshold_ua_cm2 * 1e-3, sustained_v)
+        threshold = threshold_ua_cm2 * 1e-3
+        mark = curve.threshold(threshold, sustained_v)
         if mark is not None:
-            return _Found(scan, mark, curve.tangent(mark.potential_v), curve.peaks())
+            return _Found(scan, mark, curve.tangent(threshold), curve.peaks())
         first = first or _Found(scan, None, None, curve.peaks())
     return first
 

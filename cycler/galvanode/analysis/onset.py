@@ -15,11 +15,14 @@ _SMOOTH_V = 0.02
 _STEEP = 0.95
 """Of the steepest slope: the tangent follows the rise where it is at least that steep."""
 
-_OVER = 0.5
-"""Of the steepest slope so far: where it falls below, the first wave's rise is over."""
+_MAIN = 0.5
+"""Of the scan's steepest slope: waves that are steep like that are no small ones."""
 
-_BEFORE_V = 0.05
-"""The baseline ends that far before the onset by threshold."""
+_FOOT = 0.1
+"""Of the wave's steepest slope: where it begins."""
+
+_BEFORE_V = 0.02
+"""The baseline ends that far before the wave begins."""
 
 _SKIPPED = 0.05
 """First part of a scan, in which the double layer is charged, that is not taken for the baseline."""
@@ -84,18 +87,19 @@ class Curve:
         error = self._replicated(lambda y: _crossing(self.x, y, threshold, sustained_v), filtered=True)
         return Mark(found * self.sign, error, threshold * self.sign)
 
-    def tangent(self, near: float) -> tuple[Mark, Tangent, Tangent] | None:
-        """Return where the tangent of the first wave's steepest rise meets the baseline, with both lines.
+    def tangent(self, least: float) -> tuple[Mark, Tangent, Tangent] | None:
+        """Return where the tangent of the main wave's steepest rise meets the baseline, with both lines.
 
-        ``near`` is the onset by threshold (V), at which the search begins. The baseline is a robust line
-        through what lies before. None where there is too little before it, or no rise after it.
+        The main wave is the first whose steepest slope is at least half of the steepest of the scan, and whose
+        current reaches ``least`` (mA/cm2). The baseline is a robust line through what lies before it. None
+        where there is too little before it, or no such rise.
         """
-        half = self._window_for_slopes(near * self.sign)
-        found = self._tangent(self.y, near * self.sign, half)
+        half = self._window_for_slopes()
+        found = self._tangent(self.y, half, least)
         if found is None:
             return None
         x, rise, base = found
-        error = self._replicated(lambda y: _first(self._tangent(y, near * self.sign, half)), filtered=False)
+        error = self._replicated(lambda y: _first(self._tangent(y, half, least)), filtered=False)
         mark = Mark(x * self.sign, error, (base.intercept + base.slope * x) * self.sign)
         return mark, self._turned(rise), self._turned(base)
 
@@ -126,19 +130,18 @@ class Curve:
         found = [value for value in map(find, curves) if value is not None]
         return float(np.std(found)) if len(found) > _REPLICATES // 2 else np.nan
 
-    def _tangent(self, y: Floats, near: float, half: int) -> tuple[float, Tangent, Tangent] | None:
-        base = self._baseline(y, near - _BEFORE_V)
-        if base is None:
-            return None
+    def _tangent(self, y: Floats, half: int, least: float) -> tuple[float, Tangent, Tangent] | None:
         slopes = _slopes(self.x, y, half)
-        begin = int(np.searchsorted(self.x, near - _BEFORE_V))
-        steepest, best = begin, -np.inf
-        for index in range(begin, len(slopes)):
-            if slopes[index] > best:
-                steepest, best = index, float(slopes[index])
-            elif slopes[index] < _OVER * best and self.x[index] - self.x[steepest] > _SMOOTH_V and best > 0:
-                break
-        if best <= max(base.slope, 0.0):
+        begin = int(np.searchsorted(self.x, self.x[0] + _SKIPPED * (self.x[-1] - self.x[0])))
+        steepest = _main_wave(slopes, y, begin, half, least)
+        if steepest is None:
+            return None
+        best = float(slopes[steepest])
+        foot = steepest
+        while foot > begin and slopes[foot - 1] > _FOOT * best:
+            foot -= 1
+        base = self._baseline(y, float(self.x[foot]) - _BEFORE_V)
+        if base is None:
             return None
         low, high = steepest, steepest
         while low > begin and slopes[low - 1] >= _STEEP * best:
@@ -151,11 +154,11 @@ class Curve:
             return None
         return (base.intercept - rise.intercept) / (rise.slope - base.slope), rise, base
 
-    def _window_for_slopes(self, near: float) -> int:
+    def _window_for_slopes(self) -> int:
         """Return half of a window wide enough that the noise does not decide where the rise is steepest."""
         half = self.half
         spacing = max(float(np.median(np.diff(self.x))), 1e-9)
-        after = self.x >= near - _BEFORE_V
+        after = self.x >= self.x[0] + _SKIPPED * (self.x[-1] - self.x[0])
         while 2.0 * half * spacing < _WIDEST_V and 4 * half + 1 < len(self.x):
             steepest = float(_slopes(self.x, self.y, half)[after].max(initial=0.0))
             # Variance of a slope through n points of one distance: 12 s^2/(d^2 n^3).
@@ -217,6 +220,22 @@ def bounds(mark: Mark, systematic_v: float) -> tuple[float, float]:
     """Return the 95 % interval: the noise's and ``systematic_v``, a bound, added in squares."""
     width = float(np.hypot(_NORMAL * mark.error_v, systematic_v))
     return mark.potential_v - width, mark.potential_v + width
+
+
+def _main_wave(slopes: Floats, y: Floats, begin: int, half: int, least: float) -> int | None:
+    """Return where the main wave is steepest."""
+    if begin >= len(slopes) - half:
+        return None
+    most = float(slopes[begin:].max())
+    if most <= 0:
+        return None
+    steep = np.flatnonzero(slopes[begin:] >= _MAIN * most) + begin
+    waves = np.split(steep, np.flatnonzero(np.diff(steep) > half) + 1)
+    for wave in waves:
+        top = min(len(y), int(wave[-1]) + half + 1)
+        if float(y[top - half : top].mean()) >= least:
+            return int(wave[np.argmax(slopes[wave])])
+    return None
 
 
 def _first(found: tuple[float, Tangent, Tangent] | None) -> float | None:

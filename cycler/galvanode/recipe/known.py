@@ -37,4 +37,14 @@ DETECTORS: dict[str, dict[str, Option]] = {
 }
 """Name -> option as the recipe calls it -> option as the detector does."""
 
-ANALYSES: tuple[str, ...] = ("critical_current_density", "polarisation")
+ANALYSES: tuple[str, ...] = (
+    "critical_current_density",
+    "polarisation",
+    "impedance",
+    "ionic_conductivity",
+    "arrhenius",
+    "interface_resistance",
+    "linear_sweep",
+    "rate_capability",
+    "electronic_conductivity",
+)

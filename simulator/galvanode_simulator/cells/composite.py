@@ -109,6 +109,11 @@ class CompositeParameters(CellParameters):
     spread: Fraction = Field(default=0.0, ge=0, lt=0.5)
     """Scatter of the amount that reacts between cells, rms, by the cell's seed."""
 
+    def tangent_onsets(self, sweep_rate: float) -> tuple[float, float]:
+        """Return where reduction and oxidation begin in a sweep (V/s) at 25 degC, by tangent, without I R, V."""
+        further = self.kinetic_width * math.log(sweep_rate / self.reference_rate)
+        return self.reduction_onset - further, self.oxidation_onset + further
+
 
 class _Sites:
     """Charge per volt along one direction: ``u`` is the potential for oxidation, minus it for reduction."""

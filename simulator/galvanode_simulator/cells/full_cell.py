@@ -12,7 +12,7 @@ Diffusion in a composite is not linear in the current: what a rate leaves unused
 
 Losses: the first charge to any depth consumes charge that never comes back; a part of every charge is lost to side
 reactions; the capacity fades with the charge that passes, faster at high rate and high potential. Fading is
-counted all the time and takes effect where the current turns.
+counted all the time and takes effect where a discharge ends and a charge begins.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ _CURRENT_TOLERANCE = 1e-12
 _STEP_TOLERANCE = 2e-7
 """Of the state of charge, in one step of a held voltage."""
 _SHORTEST_STEP_S = 1e-5
+_SMALL_RATE = 1e-9
+"""C-rate below which everything is linear, and quotients of small numbers are not taken."""
 
 
 class FullCell:
@@ -111,32 +113,32 @@ class FullCell:
         knots, lags = self._knots, self._lags
         n = min(max(1, bisect_left(knots, rate)), len(knots) - 1)
         slope = (lags[n] - lags[n - 1]) / (knots[n] - knots[n - 1])
-        value = lags[n] + slope * (rate - knots[n])
-        return math.copysign(self._slowness * max(value, 0.0), amps)
+        return math.copysign(self._slowness * (lags[n - 1] + slope * (rate - knots[n - 1])), amps)
 
     def _begin(self, amps: float) -> None:
         """Work out what holds for a current, once."""
         self._count_stress()
-        direction = (amps > 0.0) - (amps < 0.0)
-        if direction not in (0.0, self._direction):
-            if self._direction != 0.0:
-                self._fade()
-            self._direction = float(direction)
+        if amps > 0.0 > self._direction:
+            self._fade()
+        if amps != 0.0:
+            self._direction = math.copysign(1.0, amps)
         self._amps = amps
         time = self._slowness * self.parameters.diffusion_time_constant
-        if amps == 0.0:
-            self._target_lag, self._rate_lag = 0.0, 1.0 / time
-            self._target_ct = 0.0
-            self._rate_ct = self._exchange / (self._thermal * self._capacitance)
-            self._rate = 0.0
-            return
         self._rate = abs(amps) / self._one_c
         self._target_lag = self.lag_of(amps)
+        if self._rate < _SMALL_RATE:
+            self._rate_lag = 1.0 / time
+            self._target_ct = amps * self._thermal / self._exchange
+            self._rate_ct = self._exchange / (self._thermal * self._capacitance)
+            return
         # The surface's capacity is what it is: a larger lag at this current is a slower relaxation.
-        linear = self._slowness * self._first_slope * self._rate
-        self._rate_lag = linear / (time * abs(self._target_lag))
+        self._rate_lag = self._charging() * amps / self._target_lag
         self._target_ct = self._thermal * math.asinh(amps / self._exchange)
         self._rate_ct = amps / (self._target_ct * self._capacitance)
+
+    def _charging(self) -> float:
+        """By how much each mode's lag rises at first, per ampere and second and unit of weight."""
+        return self._first_slope / (self.parameters.diffusion_time_constant * self._one_c)
 
     def _count_stress(self) -> None:
         """Count what has passed since the present current began as a part of a cycle."""
@@ -318,18 +320,15 @@ class FullCell:
         """Electrolyte, charge transfer and diffusion, around the present state and a direct current."""
         p = self.parameters
         jw = 1j * angular(frequency_hz)
-        ratio = amps / self._exchange
-        transfer = self._thermal / self._exchange / math.sqrt(1.0 + ratio * ratio)
-        z = self._series + transfer / (1.0 + jw * transfer * self._capacitance)
-        # Lag per ampere, by its small difference; at rest its first slope.
-        small = 1e-6 * self._one_c
-        base = abs(amps)
-        per_amp = (abs(self.lag_of(base + small)) - abs(self.lag_of(max(0.0, base - small)))) / (
-            base + small - max(0.0, base - small)
-        )
-        # All modes are charged alike, by (slope at rest) / (time constant) per ampere.
-        charging = self._first_slope / (p.diffusion_time_constant * self._one_c)
-        rate = charging / per_amp
-        modes = sum(_WEIGHT * charging / (jw + k * k * rate) for k in range(1, _MODES + 1))
+        x = abs(amps) / self._exchange
+        small = self._thermal / self._exchange
+        secant = small * (math.asinh(x) / x if x > 1e-6 else 1.0)
+        # Around a current: the tangent's resistance, relaxing as the secant says.
+        z = self._series + small / math.sqrt(1.0 + x * x) / (1.0 + jw * secant * self._capacitance)
+        near = 1e-6 * self._one_c
+        low, high = max(0.0, abs(amps) - near), abs(amps) + near
+        per_amp = (self.lag_of(high) - self.lag_of(low)) / (high - low)
+        rate = self._charging() * high / self.lag_of(high)
+        modes = sum(_WEIGHT * rate * per_amp / (jw + k * k * rate) for k in range(1, _MODES + 1))
         slope = self._curve.slope(self.x + self._ahead)
         return p.at_terminals(z + slope * (modes + 1.0 / (jw * self.capacity)), frequency_hz)

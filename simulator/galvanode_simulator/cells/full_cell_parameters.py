@@ -96,6 +96,6 @@ class FullCellParameters(CellParameters):
             raise ValueError(f"lag_rates has {len(self.lag_rates)} and lags {len(self.lags)} values; expected as many")
         if list(self.lag_rates) != sorted(set(self.lag_rates)):
             raise ValueError("lag_rates do not rise")
-        if list(self.lags) != sorted(self.lags):
-            raise ValueError("lags fall with the rate")
+        if list(self.lags) != sorted(set(self.lags)):
+            raise ValueError("lags do not rise with the rate")
         return self

@@ -37,6 +37,13 @@ class OpenCircuit:
         self.highest = self.potential(2.0)
         """Bounds within one capacity beyond either end, V."""
 
+    def changed(self, step: float, bend: float) -> OpenCircuit:
+        """Return the curve with another height of its third step and another slope of its last bend, V."""
+        steps, bends = list(self._steps), list(self._bends)
+        steps[2] = steps[2]._replace(height=step)
+        bends[-1] = bends[-1]._replace(slope=bend)
+        return OpenCircuit(self._level, self._slope, tuple(steps), tuple(bends))
+
     def potential(self, x: float) -> float:
         """Return U at x, V."""
         x = min(2.0, max(-1.0, x))
@@ -104,10 +111,10 @@ CATHODES: dict[str, OpenCircuit] = {
         (
             _Step(3.90, -0.010, 0.006),
             _Step(0.15, 0.0, 0.02),
-            _Step(0.0965, 0.505, 0.012),
+            _Step(0.0927, 0.505, 0.012),
             _Step(1.50, 1.05, 0.02),
         ),
-        (_Bend(0.68, 0.28, 0.03), _Bend(0.645, 0.52, 0.03)),
+        (_Bend(0.68, 0.28, 0.03), _Bend(0.6482, 0.52, 0.03)),
     ),
 }
 """By the name of the cathode. LCO counts all of its lithium, 274 mAh/g."""

@@ -39,7 +39,6 @@ _CURRENT_GAIN, _POTENTIAL_GAIN = 3e-4, 1e-4
 """Scatter of calibration, inside the data sheet's 0.2 % of current and 0.1 % of potential."""
 _IMPEDANCE_NOISE, _LEAST_AC_V = 5e-4, 2e-6
 _PERIODS, _SETTLING_S = 3.0, 0.1
-_FINITE_DIFFERENCE_A = 1e-6
 _ROUNDING = 1e-9
 
 
@@ -312,7 +311,7 @@ class EmStat4Unit:
     def impedance(self, frequency: float, amplitude: float) -> ImpedanceResult:
         """Measure the impedance at the present set point; amplitude in V rms or A rms."""
         volts, amps, _ = self.terminals()
-        true = self._impedance_of_cell(frequency, amps)
+        true = self.cell.impedance(frequency, amps)
         modulus = max(abs(true), 1e-12)
         ac_volts, ac_amps = (amplitude * modulus, amplitude) if self.galvanostat else (amplitude, amplitude / modulus)
         peak_amps = abs(amps) + math.sqrt(2.0) * ac_amps
@@ -340,14 +339,6 @@ class EmStat4Unit:
             Value(amps * self._current_gain + _CURRENT_NOISE * item.full / averaged * self._gauss(),
                   "ck", status, item.number, 0),
         )  # fmt: skip
-
-    def _impedance_of_cell(self, frequency: float, amps: float) -> complex:
-        own: Callable[[float, float], complex] | None = getattr(self.cell, "impedance", None)
-        if own is not None:
-            return own(frequency, amps)
-        # A cell without a frequency response is a resistor.
-        difference = self.cell.voltage(amps + _FINITE_DIFFERENCE_A) - self.cell.voltage(amps)
-        return complex(difference / _FINITE_DIFFERENCE_A, 0.0)
 
     def _check_potential(self, volts: float) -> None:
         low, high = self.model.potential.get(self.mode, (-math.inf, math.inf))

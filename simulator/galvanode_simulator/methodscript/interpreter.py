@@ -60,8 +60,7 @@ class Machine:
             yield from self._block(self._program.statements)
         self.state.finishing = True
         self.state.output = True
-        with contextlib.suppress(_Aborted):
-            yield from self._block(self._program.on_finished)
+        yield from self._block(self._program.on_finished)
 
     def _until(self, time: float) -> Steps:
         state = self.state
@@ -90,7 +89,7 @@ class Machine:
                     yield from flow[name](statement)
                 elif name == "breakloop":
                     raise _Break
-                else:  # abort
+                elif not state.finishing:  # abort
                     raise _Aborted
             except Refused as refused:
                 raise ScriptError(refused.code, statement.line) from None

@@ -22,10 +22,13 @@ class Potentiostat(Protocol):
     """One channel. Every method raises ``Refused`` with the firmware's code. V, A, Hz and s."""
 
     cell_is_on: bool
-    galvanostat: bool
-    """Whether the present mode holds a current."""
     freeze_time: bool
     """A fault: the instrument's timer stands still."""
+
+    @property
+    def galvanostat(self) -> bool:
+        """Whether the present mode holds a current."""
+        ...
 
     def select_channel(self, channel: int) -> None:
         """``set_pgstat_chan``."""

@@ -77,7 +77,7 @@ TABLE = [
         "[ccd]",
         11,
         12,
-        "unknown analysis 'ccd'; expected 'critical_current_density' or",
+        "unknown analysis 'ccd'; expected 'arrhenius', 'critical_current_density', ",
     ),
     (
         "10 min",

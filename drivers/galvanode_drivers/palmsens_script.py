@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import NamedTuple
 
 from galvanode.instrument.roles import Envelope, OutOfRange
@@ -80,7 +80,7 @@ def literal(value: float, rounding: str = ROUND_HALF_EVEN) -> str:
     """
     if not math.isfinite(value):
         raise OutOfRange(f"{value} cannot be sent; expected a finite number")
-    exact = Decimal(repr(float(value)))
+    exact = Decimal(f"{value:.12g}")
     if exact == 0:
         return "0"
     nearest = None
@@ -144,7 +144,7 @@ class _Writer:
             *self._potential_range(),
             "cell_off",
             "timer_start",
-            f"meas_loop_ocp potential {_part(interval)} {literal(task.duration_s)}",
+            f"meas_loop_ocp potential {_part(interval)} {_whole(task.duration_s)}",
             *self._sample(),
             "endloop",
         ]
@@ -162,7 +162,7 @@ class _Writer:
             f"set_i {amps}",
             "cell_on",
             "timer_start",
-            f"meas_loop_cp potential current {amps} {_part(interval)} {literal(task.duration_s)}",
+            f"meas_loop_cp potential current {amps} {_part(interval)} {_whole(task.duration_s)}",
             *self._sample(),
             "endloop",
         ]
@@ -179,7 +179,7 @@ class _Writer:
             f"set_e {volts}",
             "cell_on",
             "timer_start",
-            f"meas_loop_ca applied current {volts} {_part(interval)} {literal(task.duration_s)} {_POTENTIAL}",
+            f"meas_loop_ca applied current {volts} {_part(interval)} {_whole(task.duration_s)} {_POTENTIAL}",
             *self._sample(),
             "endloop",
         ]
@@ -375,6 +375,11 @@ class _Writer:
 def _part(value: float) -> str:
     """An interval or a step: never a little more than its part of the whole, which would cost the last sample."""
     return literal(value, ROUND_DOWN)
+
+
+def _whole(value: float) -> str:
+    """A duration: never a little less than its intervals together."""
+    return literal(value, ROUND_UP)
 
 
 def _bandwidth(interval: float) -> float:

@@ -43,6 +43,8 @@ class Figure:
 RAMP, CYCLING = "d3-critical-current-density", "d4-li-li-cycling"
 _RUNG = 0.051
 """mA/cm2. A ramp tells the critical current density to one rung of 0.05 mA/cm2, and the set point's own error."""
+_STEP_V = 0.02
+"""A tangent onset depends on where the current is taken to rise; 20 mV is what a noisy sweep allows."""
 
 
 def _cycling(current_density: str, duration: str) -> dict[str, str]:
@@ -50,7 +52,92 @@ def _cycling(current_density: str, duration: str) -> dict[str, str]:
     return {"current_density": current_density, "areal_capacity": capacity, "duration": duration}
 
 
+def _conductivity(row: str, what: str, cell: str, expected: float) -> Figure:
+    return Figure(
+        row, f"conductivity, {what}", "a1-ionic-conductivity", f"blocking-{cell}", "ionic_conductivity",
+        expected, 0.03 * expected, "mS/cm",
+    )  # fmt: skip
+
+
+def _activation(row: str, what: str, cell: str, expected: float) -> Figure:
+    return Figure(
+        row,
+        f"activation energy, {what}",
+        "a2-arrhenius",
+        f"blocking-{cell}",
+        "activation_energy",
+        expected,
+        0.005,
+        "eV",
+    )
+
+
+def _electronic(what: str, cell: str, expected: float) -> Figure:
+    return Figure(
+        "A3", f"electronic conductivity, {what}", "a3-electronic-conductivity", f"blocking-{cell}",
+        "electronic_conductivity", expected, 0.05 * expected, "S/cm",
+    )  # fmt: skip
+
+
+def _onset(row: str, what: str, recipe: str, cell: str, side: str, expected: float, limit: str | None) -> Figure:
+    parameters = {} if limit is None else {"limit": limit}
+    return Figure(
+        row, f"{side} onset, {what}", recipe, f"lsv-{cell}", f"{side}_onset_tangent", expected, _STEP_V, "V", parameters
+    )
+
+
+def _capacity(row: str, what: str, recipe: str, cell: str, result: str, expected: float) -> Figure:
+    """A capacity is that of one cell: two in a hundred is what weighing its active mass allows."""
+    return Figure(row, what, recipe, cell, result, expected, 0.02 * expected, "mAh/g")
+
+
+def _efficiency(row: str, what: str, recipe: str, cell: str, expected: float) -> Figure:
+    return Figure(row, f"ICE, {what}", recipe, cell, "initial_coulombic_efficiency", expected, 0.5, "%")
+
+
+_HIGH, _LOW = "5 V vs Li+/Li", "0.5 V vs Li+/Li"
+_D5 = {"0.1C": 155.8, "0.2C": 147.6, "0.3C": 145.1, "0.5C": 143.7, "0.8C": 124.4, "1C": 112.0, "0.1C_return": 152.5}
+_B6 = {"0.4C": 122.1, "0.6C": 113.9, "0.8C": 107.1, "1C": 100.0}
+
 FIGURES = (
+    *(
+        _conductivity("A1", f"x = {x}", cell, expected)
+        for x, cell, expected in (
+            ("0", "lzc", 0.51), ("0.05", "lzc-n005", 0.93), ("0.10", "lzc-n010", 1.18),
+            ("0.15", "lzc-n015", 1.50), ("0.20", "lzc-n020", 1.34), ("0.25", "lzc-n025", 0.74),
+        )
+    ),
+    _activation("A2", "LZC", "lzc", 0.349),
+    _activation("A2", "N0.15", "lzc-n015", 0.244),
+    _electronic("LZC", "lzc", 8.50e-10),
+    _electronic("N0.05", "lzc-n005", 5.08e-10),
+    _electronic("N0.15", "lzc-n015", 1.99e-10),
+    _onset("A4", "LZC", "a4-linear-sweep", "lzc", "oxidation", 4.03, _HIGH),
+    _onset("A4", "LZC", "a4-linear-sweep", "lzc", "reduction", 1.76, _LOW),
+    _onset("A4", "N0.15", "a4-linear-sweep", "lzc-n015", "oxidation", 4.08, _HIGH),
+    _onset("A4", "N0.15", "a4-linear-sweep", "lzc-n015", "reduction", 1.69, _LOW),
+    _capacity("A5", "first discharge, N0.15", "a5-first-cycle", "lco-liin-lzc-n015", "first_discharge_capacity", 141.7),
+    _efficiency("A5", "N0.15", "a5-first-cycle", "lco-liin-lzc-n015", 96.9),
+    _capacity("A5", "first discharge, LZC", "a5-first-cycle", "lco-liin-lzc", "first_discharge_capacity", 128.5),
+    _efficiency("A5", "LZC", "a5-first-cycle", "lco-liin-lzc", 93.3),
+    *(
+        _capacity("A8", f"cycle {n}, {what}", "a8-high-voltage", cell, f"discharge_capacity_cycle_{n}", expected)
+        for what, cell, capacities in (
+            ("N0.15", "lco-liin-lzc-n015", (218.4, 213.4, 209.7)), ("LZC", "lco-liin-lzc", (205.5, 196.8, 191.3)),
+        )
+        for n, expected in enumerate(capacities, start=1)
+    ),
+    _efficiency("A8", "N0.15", "a8-high-voltage", "lco-liin-lzc-n015", 94.3),
+    _efficiency("A8", "LZC", "a8-high-voltage", "lco-liin-lzc", 92.3),
+    _conductivity("B1", "LZNC", "lznc", 1.03),
+    _conductivity("B1", "LZNC annealed", "lznc-annealed", 1.46e-4),
+    _activation("B2", "LZNC", "lznc", 0.327),
+    _onset("B4", "LZNC", "b4-anodic-sweep", "lznc", "oxidation", 4.02, None),
+    *(
+        _capacity("B6", f"LZNC at {rate}", "b6-rate-capability", "full-lznc", f"discharge_capacity_{rate}", expected)
+        for rate, expected in _B6.items()
+    ),
+    Figure("B6", "LZNC, back at 0.2C", "b6-rate-capability", "full-lznc", "return_to_first_rate", 92.0, 2.0, "%"),
     Figure("D3", "CCD, ZnI2@LLZTO", RAMP, "llzto-zni2", "critical_current_density", 2.3, _RUNG, "mA/cm2"),
     Figure("D3", "CCD, bare LLZTO", RAMP, "llzto-bare", "critical_current_density", 0.15, _RUNG, "mA/cm2"),
     Figure("D3", "CCD, I2 layer", RAMP, "llzto-i2", "critical_current_density", 0.5, _RUNG, "mA/cm2"),
@@ -59,21 +146,21 @@ FIGURES = (
         "D4", "polarisation, 0.1 mA/cm2", CYCLING, "llzto-zni2", "polarisation", 13.0, 1.0, "mV",
         _cycling("0.1 mA/cm^2", "2000 h"),
     ),
-    Figure(
-        "D4", "life at 0.1 mA/cm2, at least", CYCLING, "llzto-zni2", "lifetime", 2000.0, 4.0, "h",
-        _cycling("0.1 mA/cm^2", "2000 h"),
-    ),
-    Figure(
-        "D4", "life at 0.5 mA/cm2, at least", CYCLING, "llzto-zni2", "lifetime", 1600.0, 4.0, "h",
-        _cycling("0.5 mA/cm^2", "1600 h"),
-    ),
-    Figure(
-        "D4", "life at 1.0 mA/cm2, at least", CYCLING, "llzto-zni2", "lifetime", 800.0, 4.0, "h",
-        _cycling("1.0 mA/cm^2", "800 h"),
+    *(
+        Figure(
+            "D4", f"life at {density} mA/cm2, at least", CYCLING, "llzto-zni2", "lifetime", hours, 4.0, "h",
+            _cycling(f"{density} mA/cm^2", f"{hours:g} h"),
+        )
+        for density, hours in (("0.1", 2000.0), ("0.5", 1600.0), ("1.0", 800.0))
     ),
     Figure(
         "D4", "bare LLZTO shorts after", CYCLING, "llzto-bare", "lifetime", 25.0, 2.0, "h",
         _cycling("0.1 mA/cm^2", "2000 h"),
+    ),
+    *(
+        _capacity("D5", f"LFP at {rate.replace('_return', ', back')}", "d5-rate-capability", "lfp-li-zni2",
+                  f"discharge_capacity_{rate}", expected)
+        for rate, expected in _D5.items()
     ),
 )  # fmt: skip
 

@@ -17,9 +17,7 @@ from galvanode_simulator.methodscript.errors import Code
 from galvanode_simulator.methodscript.values import EXPONENTS, LARGEST
 
 PUBLISHED = [
-    line.split(maxsplit=0)[0]
-    for line in (Path(__file__).parent / "published.txt").read_text().splitlines()
-    if line.startswith("P")
+    line for line in (Path(__file__).parent / "published.txt").read_text().splitlines() if line.startswith("P")
 ]
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galvanode.engine.control import Refused
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
 
 T = TypeVar("T")
 
@@ -59,6 +59,8 @@ def main() -> None:
         app()
     except (InvalidInput, Refused) as error:
         err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except InputRefused:
         sys.exit(2)
     except GalvanodeError as error:
         err.print(f"galvanode: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

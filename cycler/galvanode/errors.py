@@ -9,6 +9,10 @@ class GalvanodeError(Exception):
     """Base of every error that Galvanode raises on purpose."""
 
 
+class InputRefused(GalvanodeError):
+    """A process that this one started refused its input, and has said why on the terminal."""
+
+
 class InvalidInput(GalvanodeError):
     """A file or an argument that a person wrote is not acceptable.
 

@@ -93,6 +93,8 @@ class EmStat4:
         """Write the script for a task, send it and wait until the instrument has accepted it."""
         if self._model is None or self._envelope is None:
             raise OutOfRange(f"{self.name} has no envelope yet; prepare it first")
+        if not self._over:
+            raise InstrumentError(f"{self.name} still runs a task; abort it first")
         plan = write(task, cutoffs, self._envelope, self._model)
         self._lines.clear()
         self._plan, self._end, self._samples, self._silences = plan, None, 0, 0
@@ -103,7 +105,7 @@ class EmStat4:
     async def collect(self) -> Collected:
         """Decode what has arrived. After an error of the script the cell is switched off, and the error raised."""
         if not self._over:
-            self._lines.extend(await self.link.read_lines())
+            self._lines.extend(_clean(line) for line in await self.link.read_lines())
             await self._notice_lost_end()
         items: list[Reading | ImpedancePoint] = []
         while self._lines:
@@ -203,7 +205,7 @@ class EmStat4:
         ``strangers`` refuses lines that no instrument of this family sends.
         """
         for _ in range(_MOST_LINES):
-            line = await self.link.read_line()
+            line = _clean(await self.link.read_line())
             if line.startswith(beginnings):
                 return line
             if strangers and line and line[0] not in _OF_SCRIPTS:
@@ -247,9 +249,10 @@ class EmStat4:
             try:
                 answer = await self._answer("Z")
                 break
-            except LinkTimeout:  # the end of what was half sent was an error, and Z came too soon after it
+            except LinkTimeout:  # what was half sent ended in an error, and Z came too soon after it
                 if last:
                     raise
+                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
         else:
             return
         if answer == "Z":
@@ -263,7 +266,7 @@ class EmStat4:
         """Read the rest of a script's output; return it. What belongs to the task is kept for ``collect``."""
         rest: list[str] = []
         for _ in range(_MOST_LINES):
-            line = await self.link.read_line()
+            line = _clean(await self.link.read_line())
             rest.append(line)
             if not self._over:
                 self._lines.append(line)
@@ -285,6 +288,11 @@ class EmStat4:
         current = packages[0][0]
         if current.kind != "ba" or current.status & OVERLOAD or not abs(current.value) <= _NO_CURRENT:
             raise UnsafeState(f"{self.name} is off but measures {current.value:g} A; expected none. {by_hand}")
+
+
+def _clean(line: str) -> str:
+    """A line without the characters of flow control: an EmStat Pico sends XON when it starts."""
+    return line.strip("\x11\x13\r")
 
 
 def _capabilities(model: Model) -> Capabilities:

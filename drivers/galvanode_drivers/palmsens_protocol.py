@@ -6,8 +6,9 @@ EmStat Pico 1.6, the maker's examples.
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from galvanode.instrument.reading import BadReading
@@ -93,20 +94,30 @@ class Model:
     """Potentiostat mode of everything but impedance, which needs 3."""
     bandwidth: float = 1e6
     """Hz, for impedance."""
+    window: float = math.inf
+    """Widest span of potentials in one measurement, V."""
 
 
+_PICO = Model(
+    "EmStat Pico",
+    (-1.25, 2.0),
+    3e-3,
+    (0.016, 200e3),
+    0.429,
+    5e-3,
+    galvanostat=False,
+    mode=2,
+    bandwidth=200e3,
+    window=2.2,
+)
 MODELS = {
     "es4_hr": Model("EmStat4 HR", (-6.0, 6.0), 0.2, (1e-5, 200e3), 0.9, 2e-3, galvanostat=True),
     "es4_lr": Model("EmStat4 LR", (-3.0, 3.0), 0.03, (1e-5, 200e3), 0.9, 2e-3, galvanostat=True),
     "mes4hr": Model("MultiEmStat4 HR", (-6.0, 6.0), 0.2, (1e-5, 200e3), 0.9, 2e-3, galvanostat=True),
     "mes4lr": Model("MultiEmStat4 LR", (-3.0, 3.0), 0.03, (1e-5, 200e3), 0.9, 2e-3, galvanostat=True),
     "nexus1": Model("Nexus", (-10.0, 10.0), 1.0, (1e-5, 1e6), 0.3, 2e-3, galvanostat=True),
-    "espico": Model(
-        "EmStat Pico", (-1.25, 2.0), 3e-3, (0.016, 200e3), 0.429, 5e-3, galvanostat=False, mode=2, bandwidth=200e3
-    ),
-    "senswb": Model(
-        "Sensit Wearable", (-1.25, 2.0), 3e-3, (0.016, 200e3), 0.429, 5e-3, galvanostat=False, mode=2, bandwidth=200e3
-    ),
+    "espico": _PICO,
+    "senswb": replace(_PICO, name="Sensit Wearable"),
 }
 """By the first six characters of the firmware version."""
 
@@ -142,10 +153,13 @@ ERRORS = {
     0x0032: "critical overload of the cell, measurement stopped to prevent damage",
     0x0033: "memory error",
     0x003E: "something timed out",
+    0x0048: "not a multichannel instrument",
+    0x004B: "the argument is too short",
     0x0052: "characters were lost on the line to the instrument",
     0x0058: "timing error in a fast measurement",
     0x005A: "the timing cannot be met",
     0x005B: "the variable type is already being measured",
+    0x006D: "not a hexadecimal number",
     0x0080: "the counter electrode oscillates",
     0x0084: "the variable type has no ranges",
     0x4001: "the script command is unknown",
@@ -156,15 +170,21 @@ ERRORS = {
     0x400C: "not possible here",
     0x400D: "too many blocks inside one another",
     0x400E: "a block does not begin or end here",
+    0x400F: "an index is outside its array",
     0x4018: "the script ends too early",
     0x401A: "not possible inside a measurement loop",
+    0x401B: "the commands of a package are out of order",
+    0x401C: "too many variables in a package",
     0x4026: "the variable is declared twice",
     0x4027: "the cell must be on",
     0x4028: "the cell must be off",
     0x4029: "the sweep has no step",
+    0x402B: "a variable's name is not valid",
+    0x402C: "a variable's name is too long",
     0x4032: "the potential cannot be set inside a measurement loop",
     0x4033: "the current cannot be set inside a measurement loop",
     0x4037: "a computation overflowed",
+    0x4038: "an array is not accessed as one",
     0x4039: "a number is not well formed",
     0x4200: "an argument must not be negative",
     0x4202: "an argument must not be zero",
@@ -174,6 +194,8 @@ ERRORS = {
     0x4207: "an argument is of the wrong number type",
     0x420A: "an argument too many",
     0x420B: "a variable is not declared",
+    0x420D: "a literal where a variable is expected",
+    0x420E: "an array where a variable is expected",
     0x7FFF: "fatal, the instrument must be reset",
 }
 """The codes that a script of this driver, its wiring or its firmware can bring up (appendix A)."""

@@ -37,6 +37,8 @@ _LOWEST_CURRENT, _LOWEST_POTENTIAL = 1e-9, 50e-3
 _VOLTAGE_MARGIN, _CURRENT_MARGIN = 5e-3, 0.01
 """V, and part of the current: the envelope is a guard, and noise at its bound is no fault."""
 _MULTIPLE = 1e-6
+_LONGEST_UNWATCHED_S = 1.0
+"""Between samples that are further apart, the cut-offs are looked at this often."""
 _SQRT2 = math.sqrt(2.0)
 _POTENTIAL = "add_meas(0 ab potential)"
 """The applied potential says nothing of what the cell has: under overload they differ."""
@@ -138,39 +140,38 @@ class _Writer:
     # Tasks
 
     def _open_circuit(self, task: OpenCircuit) -> Plan:
-        interval, samples = self._times(task.interval_s, task.duration_s)
+        interval, every, samples = self._times(task.interval_s, task.duration_s)
         lines = [
             *self._settings(self.model.mode, _bandwidth(interval)),
             *self._potential_range(),
             "cell_off",
             "timer_start",
             f"meas_loop_ocp potential {_part(interval)} {_whole(task.duration_s)}",
-            *self._sample(),
+            *self._sample(every=every),
             "endloop",
         ]
-        return self._plan([], lines, samples)
+        return self._plan(_counter(every), lines, samples)
 
     def _hold_current(self, task: HoldCurrent) -> Plan:
         self._needs_galvanostat()
         amps = self._current(task.current)
-        interval, samples = self._times(task.interval_s, task.duration_s)
+        interval, every, samples = self._times(task.interval_s, task.duration_s)
         lines = [
             *self._settings(6, _bandwidth(interval)),
             *self._potential_range(),
             f"set_range db {literal(abs(task.current))}",
-            f"set_range ba {literal(abs(task.current))}",
             f"set_i {amps}",
             "cell_on",
             "timer_start",
             f"meas_loop_cp potential current {amps} {_part(interval)} {_whole(task.duration_s)}",
-            *self._sample(),
+            *self._sample(every=every),
             "endloop",
         ]
-        return self._plan([], lines, samples)
+        return self._plan(_counter(every), lines, samples)
 
     def _hold_voltage(self, task: HoldVoltage) -> Plan:
         volts = self._potential(task.voltage)
-        interval, samples = self._times(task.interval_s, task.duration_s)
+        interval, every, samples = self._times(task.interval_s, task.duration_s)
         lines = [
             *self._settings(self.model.mode, _bandwidth(interval)),
             f"set_range_minmax da {volts} {volts}",
@@ -180,10 +181,10 @@ class _Writer:
             "cell_on",
             "timer_start",
             f"meas_loop_ca applied current {volts} {_part(interval)} {_whole(task.duration_s)} {_POTENTIAL}",
-            *self._sample(),
+            *self._sample(every=every),
             "endloop",
         ]
-        return self._plan(["applied"], lines, samples)
+        return self._plan([*_counter(every), "applied"], lines, samples)
 
     def _sweep(self, task: Sweep) -> Plan:
         vertices = task.vertices
@@ -194,6 +195,10 @@ class _Writer:
             raise OutOfRange(f"{task}: expected a step, a rate and a number of cycles above zero")
         self._interval(task.step / task.rate)
         low, high = min(vertices), max(vertices)
+        if high - low > self.model.window:
+            raise OutOfRange(
+                f"{high - low:g} V from end to end; {self.model.name} spans {self.model.window:g} V at most"
+            )
         lines = [
             *self._settings(self.model.mode, _bandwidth(task.step / task.rate)),
             f"set_range_minmax da {literal(low)} {literal(high)}",
@@ -219,7 +224,6 @@ class _Writer:
         if task.cycles == 1:
             return self._plan(["applied"], [*lines, *legs], samples)
         lines += [
-            "store_var cycle 0i ja",
             f"loop cycle < {task.cycles}i",
             *(f"    {line}" for line in legs),
             "    add_var cycle 1i",
@@ -267,7 +271,7 @@ class _Writer:
                 raise OutOfRange(
                     f"{task.amplitude:g} A rms; expected above 0, with a peak up to {self.model.current:g} A"
                 )
-            lines += [f"set_range db {literal(peak)}", f"set_range ba {literal(peak)}", f"set_i {level}"]
+            lines += [f"set_range db {literal(peak)}", f"set_i {level}"]
         else:
             level = self._potential(task.bias)
             if not 0 < task.amplitude <= self.model.amplitude:
@@ -296,7 +300,7 @@ class _Writer:
         script = [
             *(f"var {name}" for name in ("time", "potential", "current", "stop", *names)),
             "store_var current 0 ba",
-            "store_var stop 0i ja",
+            *(f"store_var {name} 0i ja" for name in ("stop", "count", "cycle") if name in ("stop", *names)),
             "set_pgstat_chan 0",
             *lines,
             "on_finished:",
@@ -322,9 +326,12 @@ class _Writer:
         highest = literal(min(limit, self.model.current))
         return [f"set_range ba {highest}", f"set_autoranging ba {literal(_LOWEST_CURRENT)} {highest}"]
 
-    def _sample(self, *results: str) -> list[str]:
-        """Send a sample; before it, say which cut-off it meets, and after it, end there."""
-        lines = ["timer_get time"]
+    def _sample(self, *results: str, every: int = 1) -> list[str]:
+        """Look at the cut-offs, and send one sample out of so many, or the one that meets a cut-off.
+
+        The cut-off is told before its sample, and the script ends behind it.
+        """
+        lines = ["timer_get time"] if every == 1 else ["timer_get time", "add_var count 1i"]
         keyword = "if"
         for number, (end, threshold) in enumerate(zip(self.ends, self._thresholds, strict=True)):
             name = "potential" if end.cutoff.quantity == "voltage" else "current"
@@ -333,24 +340,36 @@ class _Writer:
                 f'    send_string "{CUT_OFF}{number}"',
                 "    store_var stop 1i ja",
             ]
+            if every > 1:
+                lines.append(f"    store_var count {every}i ja")
             keyword = "elseif"
         lines.append("endif")
-        lines += ["pck_start", *(f"    pck_add {name}" for name in ("time", *results, "potential", "current"))]
-        lines += ["pck_end", "if stop == 1i", "    abort", "endif"]
+        package = [
+            "pck_start",
+            *(f"    pck_add {name}" for name in ("time", *results, "potential", "current")),
+            "pck_end",
+        ]
+        if every == 1:
+            lines += package
+        else:
+            lines += [f"if count >= {every}i", "    store_var count 0i ja"]
+            lines += [*(f"    {line}" for line in package), "endif"]
+        lines += ["if stop == 1i", "    abort", "endif"]
         return [f"    {line}" for line in lines]
 
-    def _times(self, interval: float, duration: float) -> tuple[float, int]:
-        """Interval and number of samples such that the last one comes at the very end of the duration."""
+    def _times(self, interval: float, duration: float) -> tuple[float, int, int]:
+        """Interval, of how many one is sent, and how many are: the last comes at the very end of the duration."""
         if not 0 < duration < math.inf:
             raise OutOfRange(f"{duration:g} s; expected a duration above 0")
         self._interval(interval)
         samples = max(1, math.ceil(duration / interval - _MULTIPLE))
-        exact = duration / samples
+        every = max(1, math.ceil(duration / samples / _LONGEST_UNWATCHED_S - _MULTIPLE))
+        exact = duration / (samples * every)
         if exact < self.model.shortest_interval:
             raise OutOfRange(
                 f"{duration:g} s is shorter than the shortest interval, {self.model.shortest_interval:g} s"
             )
-        return exact, samples
+        return exact, every, samples
 
     def _interval(self, seconds: float) -> None:
         if not self.model.shortest_interval <= seconds < math.inf:
@@ -360,16 +379,25 @@ class _Writer:
         low, high = self.model.potential
         if not low <= volts <= high:  # refuses NaN too
             raise OutOfRange(f"{volts:g} V; {self.model.name} applies {low:g} to {high:g} V")
+        envelope = self.envelope
+        if not envelope.voltage_min <= volts <= envelope.voltage_max:
+            raise OutOfRange(f"{volts:g} V; the envelope is {envelope.voltage_min:g} to {envelope.voltage_max:g} V")
         return literal(volts)
 
     def _current(self, amps: float) -> str:
         if not abs(amps) <= self.model.current:
             raise OutOfRange(f"{amps:g} A; {self.model.name} applies up to {self.model.current:g} A of either sign")
+        if abs(amps) > self.envelope.current_max:
+            raise OutOfRange(f"{amps:g} A; the envelope ends at {self.envelope.current_max:g} A")
         return literal(amps)
 
     def _needs_galvanostat(self) -> None:
         if not self.model.galvanostat:
             raise OutOfRange(f"{self.model.name} has no galvanostat: it cannot hold a current")
+
+
+def _counter(every: int) -> list[str]:
+    return ["count"] if every > 1 else []
 
 
 def _part(value: float) -> str:

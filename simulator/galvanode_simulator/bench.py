@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from galvanode.document import did_you_mean, validate
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.units import Kelvin, KelvinPerSecond, Ohms, Seconds
-from galvanode_simulator.cells import PRESETS, Cell, LiSymmetricCell, LiSymmetricParameters, ResistorCell
+from galvanode_simulator.cells import CELLS, Cell, ResistorCell, build_cell
 from galvanode_simulator.faults import Fault
 from galvanode_simulator.instruments.emstat4 import EmStat4Interface
 from galvanode_simulator.instruments.emstat4_models import MODELS
@@ -233,13 +233,13 @@ def _cell(bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentio
             validate(bench.document, ResistorParameters, (*at, "overrides")) if overridden else ResistorParameters()
         )
         return ResistorCell(resistor.resistance)
-    preset = PRESETS.get(wanted)
+    preset = CELLS.get(wanted)
     if preset is None:
         raise bench.document.error(
             (*at, "cell"),
-            f"'cell' is {wanted!r}, which is no simulated cell" + did_you_mean(wanted, [*PRESETS, RESISTOR]),
+            f"'cell' is {wanted!r}, which is no simulated cell" + did_you_mean(wanted, [*CELLS, RESISTOR]),
         )
     if overridden:
-        given = validate(bench.document, LiSymmetricParameters, (*at, "overrides"))
+        given = validate(bench.document, type(preset), (*at, "overrides"))
         preset = preset.model_copy(update={field: getattr(given, field) for field in given.model_fields_set})
-    return LiSymmetricCell(preset, seed)
+    return build_cell(preset, seed)

@@ -112,6 +112,21 @@ def test_accelerated_time_on_an_instrument_that_may_be_real_is_refused(
     assert "GPIB0::24::INSTR" in capfd.readouterr().err
 
 
+def test_a_bench_that_the_simulator_refuses_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    bench = tmp_path / "bench.yaml"
+    bench.write_text("title: t\ninstruments:\n  smu: {driver: keithley2450, simulated: {cell: nobody}}\n")
+    status = _main(
+        monkeypatch, "run", "d3-critical-current-density", "--cell", "llzto-zni2", "--bench", bench,
+        "--data", tmp_path / "data",
+    )  # fmt: skip
+    assert status == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if "WARNING" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{bench}:3:")
+
+
 def test_run_prints_one_json_object_and_analyze_finds_the_same_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):

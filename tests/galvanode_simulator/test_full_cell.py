@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -12,6 +13,12 @@ from pydantic import ValidationError
 
 from galvanode_simulator.cells import CELLS, FullCell, FullCellParameters
 from galvanode_simulator.cells.open_circuit import CATHODES
+from galvanode_simulator.instruments.drive import (
+    at_terminals_of_current,
+    at_terminals_of_voltage,
+    drive_current,
+    drive_voltage,
+)
 
 MAH_PER_G = 3600.0
 LFP = CELLS["lfp-zni2"]
@@ -225,7 +232,34 @@ def test_trying_a_future_leaves_no_trace():
     cell.hold_current(1e-4, 1000.0)
     before = dict(cell.__dict__)
     cell.voltage_after(-1e-3, 1e5)
+    cell.voltage_after(1e-4, 1e5)
     assert cell.__dict__ == before
+
+
+def test_a_source_with_a_current_limit_charges_at_constant_current_and_then_at_constant_voltage():
+    cell, limit = FullCell(N15, 1), 0.5 * one_c(N15)
+    currents = []
+    for _ in range(900):
+        drive_voltage(cell, 3.6, limit, 10.0)
+        volts, amps, limited = at_terminals_of_voltage(cell, 3.6, limit)
+        assert volts <= 3.6 + 1e-9
+        assert limited == (amps == limit)
+        currents.append(amps)
+    assert currents[0] == limit
+    turn = next(n for n, amps in enumerate(currents) if amps < limit)
+    assert all(later < earlier for earlier, later in itertools.pairwise(currents[turn:]))
+    assert currents[-1] < 0.2 * limit
+    charged = sum(currents) * 10.0 * N15.charge_efficiency / N15.active_mass / MAH_PER_G
+    assert cell.x * 274.0 < charged < cell.x * 274.0 * 1.06  # less what the first charge costs
+
+
+def test_a_source_with_a_voltage_limit_ends_a_charge_there():
+    cell, amps = FullCell(LFP, 1), 0.2 * one_c(LFP)
+    for _ in range(3000):
+        drive_current(cell, amps, 4.1, 10.0)
+        volts, flowing, _ = at_terminals_of_current(cell, amps, 4.1)
+        assert volts <= 4.1 + 1e-9
+    assert flowing < 0.01 * amps
 
 
 # --- Energy and charge
@@ -278,6 +312,7 @@ def test_the_first_charge_to_any_depth_costs_what_the_parameters_say(loss, growt
     p = LFP.model_copy(
         update={
             "charge_efficiency": 1.0,
+            "fade_per_cycle": 0.0,
             "first_charge_loss": loss,
             "first_charge_loss_growth": growth,
             "first_charge_loss_depth": depth,
@@ -294,17 +329,15 @@ def test_the_first_charge_to_any_depth_costs_what_the_parameters_say(loss, growt
     assert cell.x == pytest.approx(reached, rel=1e-9)  # the second time it is free
 
 
-def test_a_deeper_charge_and_a_faster_one_wear_more():
-    def worn(update: dict, upper: float, rate: float) -> float:
-        cell = FullCell(N15.model_copy(update={"early_fade": 0.0} | update), 1)
-        cycle(cell, rate, upper, 1.88)
-        low, high = 0.0, 0.0
-        while cell.cycles < 1.0:
-            low, high = cycle(cell, rate, upper, 1.88)
-        assert low > high > 0 or low == pytest.approx(high, rel=0.01)
-        return cell.cycles / (cell.farthest or 1.0)
+def test_a_battery_charged_to_a_higher_voltage_fades_faster():
+    def retention(upper: float) -> float:
+        found = ladder(FullCell(N15, 1), (0.3,), upper, 1.88, 20)[0, :, 1]
+        return found[-1] / found[0]
 
-    assert worn({}, 4.0, 0.3) > 1.2 * worn({}, 3.6, 0.3) * 0.9
+    assert retention(4.0) < retention(3.6) - 0.01
+
+
+def test_a_fresh_battery_has_the_capacity_it_says():
     assert FullCell(LFP, 1).capacity == LFP.active_mass * LFP.specific_capacity
 
 

@@ -200,6 +200,30 @@ def test_looking_at_the_impedance_changes_nothing(preset):
     assert looked.voltage_after(1e-5, 50.0) == left.voltage_after(1e-5, 50.0)
 
 
+ARCS = {"interface_capacitance": 20.0, "interface_exponent": 0.8, "grain_boundary_resistance": 40e-4}
+
+
+@given(
+    steps=st.lists(st.tuples(st.floats(-1e-4, 1e-4), st.floats(1e-3, 100.0), st.integers(2, 6)), min_size=1, max_size=4)
+)
+@settings(max_examples=30, deadline=None)
+def test_splitting_an_interval_gives_the_same_state_of_dispersed_interfaces(steps):
+    whole, split = make("llzto-zni2", **ARCS), make("llzto-zni2", **ARCS)
+    for amps, duration, parts in steps:
+        whole.hold_current(amps, duration)
+        for _ in range(parts):
+            split.hold_current(amps, duration / parts)
+    assert split._arc_volts == pytest.approx(whole._arc_volts, rel=1e-9, abs=1e-15)
+
+
+def test_a_held_voltage_ends_at_the_resistance_of_all_arcs():
+    cell = make("llzto-zni2", **ARCS)
+    cell.hold_voltage(1e-4, 1e5)
+    amps = cell.current(1e-4)
+    assert cell.voltage(amps) == pytest.approx(1e-4, rel=1e-9)
+    assert 1e-4 / amps == pytest.approx(cell.impedance(1e-9).real, rel=1e-3)
+
+
 @given(exponent=st.floats(0.5, 1.0), decade=st.floats(-7.0, 7.0))
 @settings(max_examples=200, deadline=None)
 def test_the_ladder_of_an_arc_is_the_arc(exponent, decade):

@@ -1,10 +1,13 @@
-"""The cells of the papers fail where the papers say, whatever the seed."""
+"""The cells of the papers are what the papers say, whatever the seed."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
-from galvanode_simulator.cells import PRESETS, LiSymmetricCell
+from galvanode_simulator.cells import CELLS, PRESETS, Cell, LiSymmetricCell, build_cell
 
 HOUR = 3600.0
 MA_PER_CM2 = 10.0
@@ -72,3 +75,64 @@ def test_the_coated_cell_shows_13_mv_over_its_life():
         cell.hold_current(-amps, HOUR)
     assert all(12.3 < end < 13.7 for end in ends[10:])
     assert sum(ends) / len(ends) == pytest.approx(13.0, abs=0.3)
+
+
+@pytest.mark.parametrize(("preset", "resistance"), [("llzto-zni2", 10.3), ("llzto-bare", 1173.4)])
+def test_d1_the_arc_of_the_interfaces_is_the_papers(preset, resistance):
+    cell = LiSymmetricCell(PRESETS[preset], 1)
+    bulk, interfaces = cell.impedance(1e5), cell.impedance(2.0)
+    arc = np.array([cell.impedance(f).real for f in np.geomspace(2.0, 1e7, 200)])
+    plateau = arc[np.argmin(np.abs(arc - 124.3))]
+    assert bulk.real < interfaces.real
+    assert (interfaces.real - plateau) * cell.parameters.area / 2 == pytest.approx(resistance * 1e-4, rel=0.03)
+
+
+@pytest.mark.parametrize(("preset", "energy"), [("llzto-zni2", 19.2e3), ("llzto-bare", 30.3e3)])
+def test_d2_the_arc_of_the_interfaces_has_the_papers_activation_energy(preset, energy):
+    kelvin = np.array([298.15, 308.15, 318.15, 328.15])
+    resistances = []
+    for temperature in kelvin:
+        cell = LiSymmetricCell(PRESETS[preset], 1)
+        cell.set_temperature(temperature)
+        resistances.append(cell._r_interface)
+    slope = np.polyfit(1 / kelvin, np.log(resistances), 1)[0]
+    assert slope * 8.314462618 == pytest.approx(energy, rel=1e-6)
+
+
+@pytest.mark.parametrize("preset", sorted(CELLS))
+def test_every_preset_lies_within_the_bounds_of_its_parameters(preset):
+    parameters = CELLS[preset]
+    for name, field in type(parameters).model_fields.items():
+        value = getattr(parameters, name)
+        if isinstance(value, (int, float)):
+            assert not math.isnan(value)
+            for bound in field.metadata:
+                assert value >= getattr(bound, "ge", -math.inf), name
+                assert value > getattr(bound, "gt", -math.inf), name
+                assert value <= getattr(bound, "le", math.inf), name
+                assert not hasattr(bound, "lt") or value < bound.lt, name
+
+
+@pytest.mark.parametrize("preset", sorted(CELLS))
+def test_every_preset_makes_a_cell_that_can_be_driven(preset):
+    cell: Cell = build_cell(CELLS[preset], "seed")
+    cell.set_temperature(303.15)
+    cell.hold_current(1e-7, 10.0)
+    assert math.isfinite(cell.voltage(1e-7))
+    assert cell.hold_voltage(cell.voltage(0.0) + 1e-3, 1.0) == 1.0
+    assert abs(cell.voltage_after(1e-7, 0.0) - cell.voltage(1e-7)) < 1e-12
+    assert cell.voltage_noise >= 0
+    assert cell.on_event is None
+
+
+def test_presets_that_lists_of_points_describe_are_whole():
+    for parameters in CELLS.values():
+        if hasattr(parameters, "lags"):
+            assert len(parameters.lags) == len(parameters.lag_rates)
+            assert list(parameters.lags) == sorted(set(parameters.lags))
+            assert list(parameters.lag_rates) == sorted(set(parameters.lag_rates))
+
+
+def test_parameters_of_no_known_kind_make_no_cell():
+    with pytest.raises(TypeError, match="no cell is known"):
+        build_cell(CELLS["llzto-zni2"].__class__.__base__(), 1)

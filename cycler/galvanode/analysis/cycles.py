@@ -10,7 +10,8 @@ import numpy as np
 from galvanode.analysis.model import CHARGED, CURRENT, CYCLE, DISCHARGED, STEP, TEST_TIME, Floats, RunData
 from galvanode.errors import InvalidInput
 
-_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "trip"})
+_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "tripped", "communication_lost", "failed"})
+"""How the end reason of a step begins that did not end by itself."""
 
 _SOMETHING = 0.01
 """Of the largest charge of a cycle: a cycle with less in one direction is none."""
@@ -95,7 +96,9 @@ def _found(data: RunData) -> list[Cycle]:
             continue
         timing = _timing(time[begin:end], current[begin:end], step[begin:end])
         found.append(Cycle(int(number[begin]), float(charge), float(discharge), *timing, amps, float(time[begin])))
-    return found
+    # A rest before the first cycle passes a charge too: that of the current's noise.
+    least = _SOMETHING * max((cycle.charge_ah for cycle in found), default=0.0)
+    return [cycle for cycle in found if cycle.charge_ah > least]
 
 
 def _counters(data: RunData, time: Floats, current: Floats) -> tuple[Floats, Floats]:
@@ -120,7 +123,7 @@ def _ends(data: RunData) -> dict[int, bool]:
     found: dict[int, tuple[int, bool]] = {}
     for row in data.steps.to_pylist():
         count, attempt = row["step_count"], row.get("attempt") or 1
-        sound = row.get("ended_test_time_s") is not None and (row.get("end_reason") or "") not in _CUT_SHORT
+        sound = row.get("ended_test_time_s") is not None and (row.get("end_reason") or "").split(":")[0] not in _CUT_SHORT
         if count not in found or attempt >= found[count][0]:
             found[count] = attempt, sound
     return {count: sound for count, (_, sound) in found.items()}

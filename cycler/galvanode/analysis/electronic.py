@@ -91,7 +91,8 @@ def electronic_conductivity(data: RunData) -> dict[str, Result]:
     nonzero = [each for each in found if abs(each.voltage) > 1e-3]
     if not nonzero:
         raise InvalidInput(
-            f"the run has no voltage step other than 0 V of {MIN_SAMPLES} samples or more; its recipe needs a 'constant_voltage'"
+            f"the run has no voltage step, other than of 0 V, of {MIN_SAMPLES} samples or more; "
+            "its recipe needs a 'constant_voltage'"
         )
     conductance, error, offset, linear = _slope(found)
     relative = data.accuracy.impedance

@@ -117,12 +117,12 @@ def best_fit(spectrum: Spectrum) -> Fit:
     """Return the fit with the smallest circuit that describes a spectrum of a blocking or a symmetric cell."""
     fastest = spectrum.impedance[np.argsort(-spectrum.frequency)[:3]]
     lead = "L0-" if (fastest.imag > 0.01 * np.abs(fastest)).all() else ""
-    best = fit_circuit(lead + CANDIDATES[0], spectrum.frequency, spectrum.impedance)
+    best = fit_circuit(lead + CANDIDATES[0], spectrum.frequency, spectrum.impedance, rounds=1)
     for text in CANDIDATES[1:]:
         circuit = parse_circuit(lead + text)
         if len(spectrum.frequency) < len(circuit.parameters):
             break
-        fit = fit_circuit(circuit, spectrum.frequency, spectrum.impedance)
+        fit = fit_circuit(circuit, spectrum.frequency, spectrum.impedance, rounds=1)
         if fit.bic < best.bic - _BETTER and _known(fit):
             best = fit
         elif best.is_white:

@@ -72,11 +72,11 @@ def some_spectra(data: RunData) -> list[Spectrum]:
 
 def _found(data: RunData) -> list[Spectrum]:
     frequency = data.nullable(FREQUENCY)
-    rows = np.flatnonzero(np.isfinite(frequency))
+    rows = np.flatnonzero(~np.isnan(frequency))
     if not len(rows):
         return []
-    real, imaginary = data.nullable(REAL_IMPEDANCE)[rows], data.nullable(IMAGINARY_IMPEDANCE)[rows]
-    frequency, impedance = frequency[rows], real + 1j * imaginary
+    frequency, impedance = frequency[rows], np.empty(len(rows), dtype=np.complex128)
+    impedance.real, impedance.imag = data.nullable(REAL_IMPEDANCE)[rows], data.nullable(IMAGINARY_IMPEDANCE)[rows]
     check_spectrum(frequency, impedance)
     time, step = data.column(TEST_TIME)[rows], data.column(STEP)[rows].astype(np.int64)
     temperature = data.nullable(TEMPERATURE)[rows]

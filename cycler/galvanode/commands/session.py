@@ -15,7 +15,7 @@ from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
 from galvanode.engine.supervisor import Supervisor
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.results import plain, run_data
 from galvanode.store.read import Store
@@ -124,6 +124,8 @@ async def _wait_for_engine(supervisor: Supervisor, client: ControlClient) -> Non
             await asyncio.sleep(0.05)
         else:
             return
+    if supervisor.input_was_refused:
+        raise InputRefused(supervisor.failure)
     raise EngineFailed(supervisor.failure)
 
 

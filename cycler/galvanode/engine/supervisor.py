@@ -29,6 +29,8 @@ from galvanode.store.records import Event
 
 logger = logging.getLogger(__name__)
 
+INVALID_INPUT = 2
+"""Exit status of a command whose input is refused."""
 LOG_FILE = "supervisor.jsonl"
 HUNG_AFTER_S = {"engine": 1.0, "web": 5.0}
 """Silence after which a child counts as hung. A healthy one beats every 0.1 s; nothing burns while a page waits."""
@@ -81,6 +83,8 @@ class Supervisor:
         """Until when this process itself did not run (a halted machine): silence before that says nothing."""
         self.failure: str | None = None
         """Why the station cannot go on, if so."""
+        self.input_was_refused = False
+        """The engine said on the terminal what is wrong with the bench; starting it again changes nothing."""
         self.not_safe: list[str] = []
         """Instruments whose safe state could not be read back when it was last looked for."""
 
@@ -157,6 +161,9 @@ class Supervisor:
             if child is self._engine and not self._ending.is_set():
                 await self._make_safe(reason, noticed)
             self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=process.pid)
+            if child is self._engine and process.returncode == INVALID_INPUT:
+                self.failure, self.input_was_refused = "the engine refused its input", True
+                return
             if child is self._web:
                 await self._pause(0.5)
 

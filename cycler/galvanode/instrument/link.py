@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 import pyvisa
 from pyvisa import constants
 from pyvisa.errors import InvalidSession, VisaIOError
-from pyvisa.resources import MessageBasedResource, SerialInstrument
+from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 
 from galvanode.errors import GalvanodeError
 
@@ -169,24 +169,27 @@ class _Lines:
 def _bytes_of(session: MessageBasedResource, wait: bool) -> bytes:
     """Read what is there, up to the end of a line; with ``wait``, at least a byte. Loses nothing at a timeout.
 
-    pyvisa-py's serial session drops what it has read when its time is up, so it is asked for no more than has
-    arrived, or for a single byte. A socket cannot say what has arrived: its timeout is set to nothing instead.
+    pyvisa-py drops what it has read when its time is up. A serial session is therefore asked for no more than
+    has arrived, or for a single byte; a socket, which cannot say what has arrived, to hand out what it has.
     """
     if isinstance(session, SerialInstrument):
         count = session.bytes_in_buffer or int(wait)
         return _chunk(session, count) if count else b""
-    if wait:
-        return _chunk(session, session.chunk_size)
     timeout = session.timeout
-    session.timeout = 0
+    if isinstance(session, TCPIPSocket):
+        session.set_visa_attribute(constants.ResourceAttribute.suppress_end_enabled, False)
+    if not wait:
+        session.timeout = 0
     try:
         return _chunk(session, session.chunk_size)
     except VisaIOError as error:
-        if error.error_code != constants.StatusCode.error_timeout:
+        if wait or error.error_code != constants.StatusCode.error_timeout:
             raise
         return b""
     finally:
         session.timeout = timeout
+        if isinstance(session, TCPIPSocket):  # an answer may come in pieces
+            session.set_visa_attribute(constants.ResourceAttribute.suppress_end_enabled, True)
 
 
 def _chunk(session: MessageBasedResource, count: int) -> bytes:

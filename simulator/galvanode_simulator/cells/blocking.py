@@ -81,9 +81,7 @@ class BlockingCell:
         self.conductivity = p.conductivity * math.exp(p.spread * max(-4.0, min(4.0, scatter)))
         """This cell's own, at 25 degC, S/m."""
         self._boundaries = arc(p.grain_boundary_exponent)
-        self._electrodes = tail(
-            p.blocking_capacitance * p.area, p.blocking_exponent, p.blocking_cutoff, _FASTEST_HZ
-        )
+        self._electrodes = tail(p.blocking_capacitance * p.area, p.blocking_exponent, p.blocking_cutoff, _FASTEST_HZ)
         self._temperature = REFERENCE_K
         self._ladder = Ladder(self._elements(), self._leakage())
 
@@ -93,9 +91,7 @@ class BlockingCell:
         bulk = (1.0 - p.grain_boundary_share) * whole
         bulk *= resistivity_factor(p.conductivity_activation_energy, self._temperature)
         energy = p.grain_boundary_activation_energy
-        factor = resistivity_factor(
-            p.conductivity_activation_energy if energy is None else energy, self._temperature
-        )
+        factor = resistivity_factor(p.conductivity_activation_energy if energy is None else energy, self._temperature)
         between = max(p.grain_boundary_share * whole * factor, 1e-12)
         return Poles(
             np.concatenate(

@@ -51,6 +51,8 @@ _TEMPERATURE_RESOLUTION_K = 0.005
 _TOLERANCE_V = 1e-7
 _ASLEEP = 40.0
 """Kinetic widths before the front at which a reaction is exactly nothing: exp(-40) of its rate."""
+_STEEPEST = 300.0
+"""Kinetic widths beyond the front, where a reaction is as fast as it can be: exp(300) is still a number."""
 _FOOT = 5.0
 """Standard deviations before an onset at which there are no sites at all."""
 _SQRT_2 = math.sqrt(2.0)
@@ -253,7 +255,7 @@ class CompositeCell:
         sign = 1.0 if active == 0 else -1.0
         b, speed = p.kinetic_width, self._speed
         source, leak = sign * amps / c, conductance / c
-        sleep = _ASLEEP * b
+        sleep, reach = _ASLEEP * b, 0.5 * _ASLEEP * b
         u, x = sign * self.potential, self.fronts[active]
         density = sites.density
         exp = math.exp
@@ -263,9 +265,11 @@ class CompositeCell:
         while True:
             if fresh:
                 d, slope = density(x)
-                f_x = speed * exp((u - x) / b)
+                f_x = speed * exp(min(_STEEPEST, (u - x) / b))
                 f_u = source - leak * u - d / c * f_x
                 fresh = False
+                if abs(f_u) * step > reach:  # not past the end of the reaction, towards the other one
+                    step = reach / abs(f_u)
             # Jacobian of (u', x') and 1/(h gamma) - J, inverted; gamma = 1/2.
             k = f_x / b
             j_ux = d / c * k - slope / c * f_x
@@ -277,18 +281,12 @@ class CompositeCell:
             r_u, r_x = f_u + 4.0 * h1 * u1, f_x + 4.0 * h1 * x1
             u2, x2 = inverse * (m_xx * r_u - m_ux * r_x), inverse * (m_uu * r_x - m_xu * r_u)
             y_u, y_x = u + 2.0 * u1, x + 2.0 * x1
-            if (y_u - y_x) / b > 200.0:
-                step *= 0.25
-                continue
-            g_x = speed * exp((y_u - y_x) / b)
+            g_x = speed * exp(min(_STEEPEST, (y_u - y_x) / b))
             g_u = source - leak * y_u - density(y_x)[0] / c * g_x
             r_u, r_x = g_u + h1 * (u1 - u2), g_x + h1 * (x1 - x2)
             u3, x3 = inverse * (m_xx * r_u - m_ux * r_x), inverse * (m_uu * r_x - m_xu * r_u)
             y_u, y_x = y_u + u3, y_x + x3
-            if (y_u - y_x) / b > 200.0:
-                step *= 0.25
-                continue
-            g_x = speed * exp((y_u - y_x) / b)
+            g_x = speed * exp(min(_STEEPEST, (y_u - y_x) / b))
             g_u = source - leak * y_u - density(y_x)[0] / c * g_x
             r_u = g_u + h1 * (u1 - u2 - 8.0 / 3.0 * u3)
             r_x = g_x + h1 * (x1 - x2 - 8.0 / 3.0 * x3)
@@ -322,8 +320,11 @@ class CompositeCell:
         return (volts - self.potential) / self._series
 
     def voltage_bound(self, amps: float) -> float:
-        """Return what it is now at rest; with a current nothing stops the potential."""
-        return abs(self.potential) if amps == 0.0 else math.inf
+        """Return what it is now at rest, and as far as a reaction still moves it; with a current nothing stops it."""
+        if amps != 0.0:
+            return math.inf
+        asleep = self._awake(self.potential) is None
+        return abs(self.potential) + (0.0 if asleep else (_ASLEEP + 2.0) * self.parameters.kinetic_width)
 
     def voltage_after(self, amps: float, duration: float) -> float:
         """Try it, look, and take it back."""

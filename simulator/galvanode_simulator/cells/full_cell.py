@@ -42,6 +42,9 @@ _CURRENT_TOLERANCE = 1e-12
 _STEP_TOLERANCE = 2e-7
 """Of the state of charge, in one step of a held voltage."""
 _SHORTEST_STEP_S = 1e-5
+_MOST_STRESS = 100.0
+"""So much at most does a rate multiply: a held voltage begins with a spike of current, not with the cell's end."""
+_LEAST_CAPACITY = 1e-3
 _SMALL_RATE = 1e-9
 """C-rate below which everything is linear, and quotients of small numbers are not taken."""
 
@@ -152,14 +155,15 @@ class FullCell:
             at, width = self._stress_at, p.stress_width
             stress += width * (math.exp((high - at) / width) - math.exp((low - at) / width))
         if p.stress_rate < math.inf:
-            stress *= 1.0 + (self._rate / p.stress_rate) ** p.stress_exponent
+            stress *= min(_MOST_STRESS, 1.0 + min(1e3, self._rate / p.stress_rate) ** p.stress_exponent)
         self.cycles += 0.5 * stress
         self._segment = here
 
     def _fade(self) -> None:
         p = self.parameters
         early = 1.0 - p.early_fade * -math.expm1(-self.cycles / p.early_cycles)
-        self.capacity = self._fresh * early * math.exp(-p.fade_per_cycle * self.cycles)
+        left = early * math.exp(-min(700.0, p.fade_per_cycle * self.cycles))
+        self.capacity = self._fresh * max(_LEAST_CAPACITY, left)
 
     # Time
 
@@ -233,7 +237,8 @@ class FullCell:
             self.__dict__.update(state)
             for _ in range(2):
                 self.hold_current(self._current_to(volts, 0.5 * step), 0.5 * step)
-            error = abs(self.x - x)
+            # Relative too, for a cell that is charged or discharged far beyond its ends.
+            error = abs(self.x - x) / (1.0 + 500.0 * abs(self.x - state["x"]))
             if error > _STEP_TOLERANCE and step > _SHORTEST_STEP_S:
                 self.__dict__.update(state)
                 step = max(_SHORTEST_STEP_S, step * max(0.1, 0.8 * math.sqrt(_STEP_TOLERANCE / error)))
@@ -309,6 +314,12 @@ class FullCell:
 
     def voltage_after(self, amps: float, duration: float) -> float:
         """Try it, look, and take it back."""
+        if amps == self._amps:  # what a source asks at every poll: only these change
+            kept = (self.v_ct, self.lag, self._ahead, self.x, self.farthest)
+            self.hold_current(amps, duration)
+            result = self.voltage(amps)
+            self.v_ct, self.lag, self._ahead, self.x, self.farthest = kept
+            return result
         state = self.__dict__.copy()
         try:
             self.hold_current(amps, duration)

@@ -81,6 +81,7 @@ class EmStat4Interface:
 
     def play(self, fault: Fault, on: bool) -> None:
         """Begin or end a fault of the instrument itself."""
+        self.advance()
         match fault.kind:
             case "stuck_output":
                 self.unit.stuck_output = on

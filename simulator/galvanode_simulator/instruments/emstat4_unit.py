@@ -171,6 +171,8 @@ class EmStat4Unit:
         if mode == self.mode:
             return
         self.switch_cell(False)
+        if self.cell_is_on:
+            return  # what is stuck goes on as it was
         self.mode = mode
         ranges = self.model.high_speed_ranges if mode in (HIGH_SPEED, GALVANOSTAT) else self.model.current_ranges
         self._current = _Ranging(ranges)
@@ -284,25 +286,27 @@ class EmStat4Unit:
             return self._frozen[kind]
         volts, amps, limited = self.terminals()
         averaged = math.sqrt(max(1.0, _ACQUISITION * aperture / _CONVERSION_S))
+        changes = max(1, int(aperture / _RANGE_CHANGE_S))
         if kind == "ba":
-            value = self._converted(
-                "ba", self._current, amps * self._current_gain, _CURRENT_NOISE, averaged, aperture, limited
-            )
+            ranging, true, noise = self._measured_current, amps * self._current_gain, _CURRENT_NOISE
         else:
-            seen = volts * self._potential_gain + self.cell.voltage_noise * self._gauss() / averaged
-            limited = limited and self.galvanostat
-            value = self._converted("ab", self._potential, seen, _POTENTIAL_NOISE, averaged, aperture, limited)
+            ranging, noise = self._potential, _POTENTIAL_NOISE
+            true = volts * self._potential_gain + self.cell.voltage_noise * self._gauss() / averaged
+        ranging.adapt(abs(true), changes)
+        item = ranging.ranges[ranging.index]
+        status = ranging.status(abs(true))
+        if kind == "ba" and self.galvanostat:
+            status = 0  # the range is that of the applied current, which it cannot exceed
+        elif limited and self.galvanostat == (kind == "ab"):
+            status = OVERLOAD  # what is held back is not what is held
+        read = true + noise * item.full / averaged * self._gauss()
+        value = Value(min(max(read, -item.full), item.full), kind, status, item.number, 0)
         self._frozen[kind] = value
         return value
 
-    def _converted(
-        self, kind: str, ranging: _Ranging, true: float, noise: float, averaged: float, aperture: float, limited: bool
-    ) -> Value:
-        ranging.adapt(abs(true), max(1, int(aperture / _RANGE_CHANGE_S)))
-        item = ranging.ranges[ranging.index]
-        status = OVERLOAD if limited else ranging.status(abs(true))
-        read = true + noise * item.full / averaged * self._gauss()
-        return Value(min(max(read, -item.full), item.full), kind, status, item.number, 0)
+    @property
+    def _measured_current(self) -> _Ranging:
+        return self._applied if self.galvanostat else self._current
 
     def impedance_duration(self, frequency: float) -> float:
         """A few periods, after the first has settled."""
@@ -316,9 +320,10 @@ class EmStat4Unit:
         ac_volts, ac_amps = (amplitude * modulus, amplitude) if self.galvanostat else (amplitude, amplitude / modulus)
         peak_amps = abs(amps) + math.sqrt(2.0) * ac_amps
         peak_volts = abs(volts) + math.sqrt(2.0) * ac_volts
-        self._current.adapt(peak_amps, len(self._current.ranges))
-        self._potential.adapt(peak_volts, len(self._potential.ranges))
-        item, gain = self._current.ranges[self._current.index], self._potential.ranges[self._potential.index]
+        currents, potentials = self._measured_current, self._potential
+        currents.adapt(peak_amps, len(currents.ranges))
+        potentials.adapt(peak_volts, len(potentials.ranges))
+        item, gain = currents.ranges[currents.index], potentials.ranges[potentials.index]
         averaged = math.sqrt(max(1.0, _ACQUISITION * self.impedance_duration(frequency) / _CONVERSION_S))
         sigma = math.hypot(
             _IMPEDANCE_NOISE,

@@ -45,7 +45,7 @@ class Paper:
         temperatures = temperature if isinstance(temperature, Sequence) else [temperature] * len(frequency)
         start = self.begin("impedance")
         for f, value, celsius in zip(frequency, z, temperatures, strict=True):
-            self.time += max(0.1, 3.0 / f)
+            self.time += 0.1 if f <= 0 else max(0.1, 3.0 / f)
             self.row(0.0, 0.0, start, celsius, (f, value.real, value.imag))
         return self.end()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -131,3 +134,107 @@ async def test_questions_asked_at_once_are_answered_each_its_own():
         answers = await asyncio.gather(*(link.query(f"q{n}") for n in range(20)))
         assert answers == [f"Q{n}" for n in range(20)]
         await link.close()
+
+
+# --- lines that come without being asked -----------------------------------------------------------------
+
+
+@asynccontextmanager
+async def talker() -> AsyncIterator[tuple[str, Callable[[bytes], Awaitable[None]]]]:
+    """A server that says what the test wants it to; yields its VISA resource name and how to make it speak."""
+    connected: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not connected.done():
+            connected.set_result(writer)
+        while await reader.readline():
+            writer.write(b"answer\n")
+        writer.close()
+
+    async def speak(data: bytes) -> None:
+        writer = await connected
+        writer.write(data)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        yield f"TCPIP::127.0.0.1::{port}::SOCKET", speak
+    finally:
+        listening.close()
+        if connected.done():
+            connected.result().close()
+            await connected.result().wait_closed()
+
+
+async def test_lines_that_have_arrived_are_taken_without_waiting_and_the_rest_of_one_later():
+    async with talker() as (resource, speak):
+        link = open_link("em", "@py", resource, LinkSettings(timeout_s=5.0))
+        before = time.monotonic()
+        assert await link.read_lines() == []
+        await speak(b"one\ntwo\nthr")
+        assert await link.read_lines() == ["one", "two"]
+        assert await link.read_lines() == []
+        await speak(b"ee\n\nfour")
+        assert await link.read_lines() == ["three", ""]
+        assert time.monotonic() - before < 1.0
+        await link.close()
+
+
+async def test_a_line_is_awaited_and_its_parts_are_put_together():
+    async with talker() as (resource, speak):
+        link = open_link("em", "@py", resource, SETTINGS)
+        assert await link.read_lines() == []  # connects
+        await speak(b"beg")
+        waiting = asyncio.create_task(link.read_line())
+        await asyncio.sleep(0.1)
+        await speak(b"in\nnext\n")
+        assert await waiting == "begin"
+        assert await link.read_line() == "next"
+        await link.close()
+
+
+async def test_silence_is_a_timeout_after_which_nothing_is_lost():
+    async with talker() as (resource, speak):
+        link = open_link("em", "@py", resource, SETTINGS)
+        assert await link.read_lines() == []
+        await speak(b"hal")
+        with pytest.raises(LinkTimeout, match="did not answer in time"):
+            await link.read_line()
+        await speak(b"f\n")
+        assert await link.read_line() == "half"
+        await link.close()
+
+
+async def test_the_part_of_a_line_stands_before_the_answer_to_a_question():
+    async with talker() as (resource, speak):
+        link = open_link("em", "@py", resource, SETTINGS)
+        assert await link.read_lines() == []
+        await speak(b"part of ")
+        assert await link.read_lines() == []
+        assert await link.query("question") == "part of answer"
+        await link.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals; this system has none")
+async def test_lines_of_a_serial_line_come_without_waiting_and_whole():
+    import tty  # POSIX only
+
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    try:
+        link = open_link("em", "@py", f"ASRL{os.ttyname(theirs)}::INSTR", LinkSettings(timeout_s=0.4))
+        assert await link.read_lines() == []
+        os.write(ours, b"one\ntwo\nthr")
+        await asyncio.sleep(0.05)
+        assert await link.read_lines() == ["one", "two"]
+        with pytest.raises(LinkTimeout):
+            await link.read_line()
+        os.write(ours, b"ee\nfour\n")
+        assert await link.read_line() == "three"
+        assert await link.read_line() == "four"
+        await link.close()
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -75,7 +75,7 @@ def demo(
     data: Annotated[Path | None, typer.Option("--data", help="Keep the data here.", file_okay=False)] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Eight simulated lithium cells in a chamber, accelerated, with the web page."""
+    """Twelve simulated lithium cells, accelerated, with the web page."""
     from galvanode.commands.demo import run_demo
 
     _run(run_demo(headless=headless, port=port, speed=_speed(speed), data_dir=data, as_json=json_))

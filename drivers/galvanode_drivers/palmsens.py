@@ -38,7 +38,7 @@ _OF_SCRIPTS = _MARKERS + "PT!Z"
 
 
 class EmStat4:
-    """PalmSens EmStat4 LR and HR, EmStat Pico, Sensit and Nexus (MethodSCRIPT manual 1.8).
+    """PalmSens EmStat4, EmStat Pico, Sensit and Nexus (MethodSCRIPT manual 1.8).
 
     ``capabilities`` are those of an EmStat4 HR until the instrument has said what it is. A current limit ends
     a task on this instrument: a potentiostat cannot hold a current back while it holds a potential.

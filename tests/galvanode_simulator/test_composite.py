@@ -39,7 +39,7 @@ def tangent(e: np.ndarray, i: np.ndarray, noise: float = 0.0) -> float:
     return (np.median(i[before]) - intercept) / slope
 
 
-@pytest.mark.parametrize("rate", [1e-4, 3e-4, 1e-3])
+@pytest.mark.parametrize("rate", [1e-4, 1e-3])
 @pytest.mark.parametrize(
     ("preset", "onset"),
     [("lzc-composite", 4.03), ("lzc-n15-composite", 4.08), ("lznc-composite", 4.02), ("lznc-x0-composite", 3.98)],
@@ -49,7 +49,7 @@ def test_the_tangent_on_a_noisy_current_meets_the_baseline_at_the_papers_oxidati
     assert tangent(e, i, noise=0.2) == pytest.approx(onset, abs=0.012)
 
 
-@pytest.mark.parametrize("rate", [1e-4, 3e-4, 1e-3])
+@pytest.mark.parametrize("rate", [1e-4, 1e-3])
 @pytest.mark.parametrize(("preset", "onset"), [("lzc-composite", 1.76), ("lzc-n15-composite", 1.69)])
 def test_the_tangent_meets_the_baseline_at_the_papers_reduction_onset(preset, onset, rate):
     e, i = sweep(CELLS[preset], rate, 0.05)
@@ -62,7 +62,7 @@ def test_the_onset_does_not_depend_on_the_steps_of_the_staircase(step):
     assert tangent(e, i) == pytest.approx(N15.tangent_onsets(1e-3)[1], abs=step + 3e-3)
 
 
-@pytest.mark.parametrize("rate", [1e-4, 3e-4, 1e-3])
+@pytest.mark.parametrize("rate", [1e-4, 1e-3])
 def test_the_threshold_of_10_ua_is_near_the_tangent(rate):
     e, i = sweep(CELLS["lzc-composite"], rate, 4.5)
     assert e[np.argmax(i > 10.0)] == pytest.approx(4.03, abs=0.03)

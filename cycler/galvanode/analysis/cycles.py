@@ -123,7 +123,9 @@ def _ends(data: RunData) -> dict[int, bool]:
     found: dict[int, tuple[int, bool]] = {}
     for row in data.steps.to_pylist():
         count, attempt = row["step_count"], row.get("attempt") or 1
-        sound = row.get("ended_test_time_s") is not None and (row.get("end_reason") or "").split(":")[0] not in _CUT_SHORT
+        sound = (
+            row.get("ended_test_time_s") is not None and (row.get("end_reason") or "").split(":")[0] not in _CUT_SHORT
+        )
         if count not in found or attempt >= found[count][0]:
             found[count] = attempt, sound
     return {count: sound for count, (_, sound) in found.items()}

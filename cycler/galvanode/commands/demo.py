@@ -1,4 +1,4 @@
-"""The demo: paper D's critical-current-density and long-cycling experiments on eight simulated cells."""
+"""The demo: critical current density, long cycling, rates, a sweep and impedance on twelve simulated cells."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ class Experiment:
         return Submission(self.channel, protocols / f"{self.recipe}.yaml", cell, self.parameters)
 
 
+HEADLINES = {
+    "critical_current_density": "CCD",
+    "polarisation": "polarisation",
+    "activation_energy": "Ea",
+    "oxidation_onset_tangent": "oxidation onset",
+    "interface_resistance": "interface",
+    "first_discharge_capacity": "first discharge",
+}
+"""Result -> how the table calls it; the first one that a run has stands for it."""
 RAMP, CYCLING = "d3-critical-current-density", "d4-li-li-cycling"
 
 
@@ -60,6 +69,10 @@ EXPERIMENTS = (
     Experiment("ch6", CYCLING, "llzto-zni2", _cycling("0.5 mA/cm^2", "0.5 mAh/cm^2", "1600 h")),
     Experiment("ch7", CYCLING, "llzto-zni2", _cycling("1.0 mA/cm^2", "1.0 mAh/cm^2", "800 h")),
     Experiment("ch8", CYCLING, "llzto-bare", _cycling("0.1 mA/cm^2", "0.1 mAh/cm^2", "2000 h")),
+    Experiment("ch9", "d5-rate-capability", "lfp-li-zni2"),
+    Experiment("ch10", "a4-linear-sweep", "lsv-lzc-n015"),
+    Experiment("ch11", "a2-arrhenius", "blocking-lzc-n015"),
+    Experiment("ch12", "d1-interface-resistance", "llzto-zni2"),
 )
 
 
@@ -89,7 +102,7 @@ async def run_demo(*, headless: bool, port: int, speed: float | None, data_dir: 
 async def _show(station: Session, port: int, speed: float) -> None:
     await until_it_answers(station, "127.0.0.1", port)
     err.print(
-        f"Eight simulated cells are cycling, {speed:g} times as fast as real time.\n"
+        f"Twelve simulated cells are at work, {speed:g} times as fast as real time.\n"
         f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends the demo.",
         highlight=False,
     )
@@ -110,7 +123,7 @@ def _print_table(store: Store, runs: dict[str, Experiment], wall_s: float, *, as
         table.add_row(
             item.channel,
             item.cell,
-            "CCD ramp" if item.recipe == RAMP else f"Li/Li at {item.parameters['current_density']}",
+            _experiment(item),
             f"{summary['simulated_s'] / 3600:,.1f} h",
             f"{summary['samples']:,}",
             _headline(summary["results"]),
@@ -122,14 +135,20 @@ def _print_table(store: Store, runs: dict[str, Experiment], wall_s: float, *, as
     out.print(f"{samples:,} samples of {hours:,.0f} simulated hours in {wall_s:.1f} s", highlight=False)
 
 
+def _experiment(item: Experiment) -> str:
+    if item.recipe == CYCLING:
+        return f"Li/Li at {item.parameters['current_density']}"
+    return item.recipe.partition("-")[2].replace("-", " ")
+
+
 def _in_short(end_reason: str) -> str:
     """``short_circuit: hard: V/I fell ...`` becomes ``short circuit, hard``."""
     return ", ".join(part.strip() for part in end_reason.split(":")[:2]).replace("_", " ")
 
 
 def _headline(results: dict[str, Any]) -> str:
-    for name, label in (("critical_current_density", "CCD"), ("polarisation", "polarisation")):
+    for name, label in HEADLINES.items():
         result = results.get(name)
-        if result is not None and result["value"] is not None:
+        if result is not None and isinstance(result["value"], float):
             return f"{label} {result['value']:.3g} {result['unit']}"
     return "-"

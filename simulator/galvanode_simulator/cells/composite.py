@@ -51,6 +51,8 @@ _TEMPERATURE_RESOLUTION_K = 0.005
 _TOLERANCE_V = 1e-7
 _ASLEEP = 40.0
 """Kinetic widths before the front at which a reaction is exactly nothing: exp(-40) of its rate."""
+_FIRST_STEP = 0.05
+"""Of the time in which the double layer is charged: where the source has changed, the integration begins with it."""
 _STEEPEST = 300.0
 """Kinetic widths beyond the front, where a reaction is as fast as it can be: exp(300) is still a number."""
 _FOOT = 5.0
@@ -183,6 +185,7 @@ class CompositeCell:
         self.fronts = (oxidation.foot, reduction.foot)
         """Sites below have reacted: potential for oxidation, minus the potential for reduction, V."""
         self._step = 1e-3
+        self._source = (0.0, 0.0)
         self._temperature = math.nan
         self._series = self._speed = 0.0
         self.set_temperature(REFERENCE_K)
@@ -211,6 +214,9 @@ class CompositeCell:
 
     def _pass(self, amps: float, conductance: float, duration: float) -> None:
         """Let time pass behind a source of ``amps`` with ``conductance`` parallel to it."""
+        if (amps, conductance) != self._source:
+            self._source = (amps, conductance)
+            self._step = min(self._step, _FIRST_STEP * self._series * self._capacitance)
         while duration > 0.0:
             active = self._awake(self.potential)
             if active is None:
@@ -328,12 +334,12 @@ class CompositeCell:
 
     def voltage_after(self, amps: float, duration: float) -> float:
         """Try it, look, and take it back."""
-        kept = (self.potential, self.fronts, self._step)
+        kept = (self.potential, self.fronts, self._step, self._source)
         try:
             self.hold_current(amps, duration)
             return self.voltage(amps)
         finally:
-            self.potential, self.fronts, self._step = kept
+            self.potential, self.fronts, self._step, self._source = kept
 
     def impedance(self, frequency_hz: float, amps: float = 0.0) -> complex:
         """Series resistance, double layer and, where it goes on, the reaction, linearised as it is now."""

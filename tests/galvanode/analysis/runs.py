@@ -52,7 +52,7 @@ class Paper:
     def sweep(self, potential: Floats, density: Floats, rate: float = 1e-3, attempt: int = 1) -> Paper:
         """Sweep; potential at the terminals in V, current density in mA/cm2."""
         start = self.begin("sweep", attempt=attempt)
-        steps = np.abs(np.diff(potential, prepend=potential[0]))
+        steps = np.abs(np.diff(potential, prepend=potential[:1]))
         for volts, each, dv in zip(potential, density, steps, strict=True):
             self.time += dv / rate
             self.row(volts, each * 1e-3 * AREA_CM2, start)

@@ -207,8 +207,8 @@ async function showResults() {
 }
 
 /** The plot of an analysis: one line per unit and name, a second axis where there are two units. */
-async function showTrend({ name, title: caption, x, y }) {
-  if (x.values.length < 2) return;
+async function showTrend({ name, title: caption, x, y, equal_axes: equal, log_x: logX, log_y: logY }) {
+  if (!y.some((line) => (line.x ?? x.values).length > 0)) return;
   let place = document.getElementById(`trend-${name}`);
   if (!place) {
     place = h("div", { id: `trend-${name}`, class: "plot small" });
@@ -218,14 +218,15 @@ async function showTrend({ name, title: caption, x, y }) {
   const units = [...new Set(y.map((line) => line.unit))];
   const palette = [c.voltage, c.current, c.temperature, c.muted];
   const traces = y.map((line, index) => ({
-    type: "scatter", mode: "lines", name: line.name, x: x.values, y: line.values, yaxis: line.unit === units[0] ? "y" : "y2",
-    line: { color: palette[index % palette.length], width: 1.4, dash: index ? "dot" : "solid" },
+    type: "scatter", mode: line.markers ? "markers" : "lines", name: line.name, x: line.x ?? x.values, y: line.values,
+    yaxis: line.unit === units[0] ? "y" : "y2", marker: { color: palette[index % palette.length], size: 7 },
+    line: { color: palette[index % palette.length], width: 1.4, dash: index && !equal ? "dot" : "solid" },
     hovertemplate: `%{y:.4~g} ${pretty(line.unit)}<extra>${line.name}</extra>`,
   }));
   await window.Plotly.react(place, traces, {
     ...layout, showlegend: true, legend: { orientation: "h", y: 1.14, x: 0 }, margin: { l: 56, r: 48, t: 8, b: 36 },
-    xaxis: { ...axis, title: { text: `${x.name} / ${pretty(x.unit)}` }, zeroline: false },
-    yaxis: { ...axis, title: { text: pretty(units[0]) } },
+    xaxis: { ...axis, title: { text: `${x.name} / ${pretty(x.unit)}` }, zeroline: false, ...(logX ? { type: "log" } : {}) },
+    yaxis: { ...axis, title: { text: pretty(units[0]), standoff: 8 }, ...(logY ? { type: "log" } : {}), ...(equal ? { scaleanchor: "x" } : {}) },
     ...(units.length > 1 ? { yaxis2: { ...axis, overlaying: "y", side: "right", tickmode: "auto", showgrid: false, zeroline: false, title: { text: pretty(units[1]) } } } : {}),
   }, { ...OFFLINE, displayModeBar: false });
 }

@@ -97,7 +97,7 @@ def fitted_spectra(data: RunData) -> list[Fitted]:
     """Return all spectra of a run, tested and fitted, in their order.
 
     With the circuit of the run if it has one; else with the smallest of ``CANDIDATES`` that a larger one does
-    not clearly better (Bayesian information criterion). Raises ``InvalidInput`` if there is no spectrum, for
+    not clearly better (Bayesian information criterion), kept from one spectrum to the next where it holds. Raises ``InvalidInput`` if there is no spectrum, for
     data that are no numbers and for a circuit that cannot be read.
     """
     return data.once("fitted spectra", lambda: _all(data))
@@ -107,14 +107,25 @@ def _all(data: RunData) -> list[Fitted]:
     found: list[Fitted] = []
     given = None if data.circuit is None else parse_circuit(data.circuit)
     for spectrum in some_spectra(data):
-        fit = best_fit(spectrum) if given is None else fit_circuit(given, spectrum.frequency, spectrum.impedance)
+        if given is None:
+            fit = best_fit(spectrum, found[-1].fit if found else None)
+        else:
+            fit = fit_circuit(given, spectrum.frequency, spectrum.impedance)
         consistency = kramers_kronig(spectrum.frequency, spectrum.impedance)
         found.append(Fitted(spectrum, fit, consistency, _told_apart(fit, data)))
     return found
 
 
-def best_fit(spectrum: Spectrum) -> Fit:
-    """Return the fit with the smallest circuit that describes a spectrum of a blocking or a symmetric cell."""
+def best_fit(spectrum: Spectrum, before: Fit | None = None) -> Fit:
+    """Return the fit with the smallest circuit that describes a spectrum of a blocking or a symmetric cell.
+
+    The circuit of the spectrum ``before`` is kept as long as it leaves only noise and the data tell all its
+    resistances: from one temperature, or one cycle, to the next the same circuit should hold.
+    """
+    if before is not None and len(spectrum.frequency) >= len(before.values):
+        again = fit_circuit(before.circuit, spectrum.frequency, spectrum.impedance, start=before.values)
+        if again.is_white and _known(again):
+            return again
     fastest = spectrum.impedance[np.argsort(-spectrum.frequency)[:3]]
     lead = "L0-" if (fastest.imag > 0.01 * np.abs(fastest)).all() else ""
     best = fit_circuit(lead + CANDIDATES[0], spectrum.frequency, spectrum.impedance, rounds=1)

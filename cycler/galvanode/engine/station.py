@@ -42,6 +42,8 @@ SEAL_EVERY_S = 3600.0
 """Real seconds between seals of a running run."""
 CHAMBER_EVERY_S = 60.0
 """Process seconds between readings of a chamber."""
+IDLE_CHAMBER_EVERY_S = 5.0
+"""Real seconds between readings of a chamber that no run needs."""
 _CHAMBER_FAILURES = 3
 _RETRY_SAFE_EVERY_S = 2.0
 _COMMIT_FAILURES = 3
@@ -118,6 +120,7 @@ class Station:
             else:
                 self._leave_alone(record, "the command that ran last takes up no earlier run")
         self._spawn(self._commit_for_ever(), "commits")
+        self._spawn(self._look_at_idle_chambers(), "idle chambers")
         self._spawn(self._seal_for_ever(), "seals")
 
     async def close(self) -> None:
@@ -481,6 +484,17 @@ class Station:
                 state.watched = True
                 state.presence.enter_context(self._clock.actor())
                 self._spawn(self._watch_chamber(name), f"chamber {name}")
+
+    async def _look_at_idle_chambers(self) -> None:
+        """Keep what people see of a chamber fresh while no run needs it.
+
+        Not at full simulated speed, where time stands still meanwhile and a reading would only use up noise.
+        """
+        while math.isfinite(self._clock.speed):
+            await asyncio.sleep(IDLE_CHAMBER_EVERY_S)
+            for name, state in self._chambers.items():
+                if not state.watched:
+                    await self._read_chamber(name)
 
     async def _watch_chamber(self, name: str) -> None:
         state = self._chambers[name]

@@ -127,7 +127,7 @@ def test_a_current_of_exactly_0_is_no_conductivity_and_no_fault():
 
 @pytest.mark.parametrize("known", [{"area_m2": None}, {"thickness_m": None}])
 def test_geometry_must_be_known(known):
-    with pytest.raises(InvalidInput, match="area|thickness"):
+    with pytest.raises(InvalidInput, match=r"area|thickness"):
         analyse(["electronic_conductivity"], held((0.5,), 1e-9, HOUR).data(**known))
 
 

@@ -54,6 +54,23 @@ def fit_circuit_parameters(text):
     return parse_circuit(text).parameters
 
 
+@pytest.mark.parametrize("text", ["R0-CPE1", "R0-p(R1,CPE1)-CPE2", "R0-p(R1,C1)-W1"])
+def test_the_minimum_is_that_of_an_independent_method(text):
+    from scipy.optimize import least_squares
+
+    z = noisy(of(text, *CIRCUITS[text]), 5e-3, np.random.default_rng(2))
+    fit = fit_circuit(text, FREQUENCY, z)
+
+    def residuals(logs):
+        difference = (fit.circuit.impedance(FREQUENCY, np.exp(logs)) - z) / np.abs(z)
+        return np.concatenate([difference.real, difference.imag])
+
+    found = least_squares(residuals, np.log(CIRCUITS[text]), method="lm", xtol=1e-12, ftol=1e-12)
+    assert np.allclose(np.log(fit.values), found.x, atol=1e-4)
+    covariance = np.linalg.inv(found.jac.T @ found.jac) * 2 * found.cost / fit.freedom
+    assert np.allclose(fit.errors, np.sqrt(np.diag(covariance)), rtol=0.01)
+
+
 def test_a_fit_takes_milliseconds():
     text = "R0-p(R1,CPE1)-CPE2"
     z = noisy(of(text, *CIRCUITS[text]), 3e-3, np.random.default_rng(1))

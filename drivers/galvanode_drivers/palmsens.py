@@ -25,8 +25,8 @@ from galvanode_drivers.palmsens_script import CUT_OFF, SAFE, End, Plan, write
 
 _PAUSE_AFTER_ERROR_S = 0.1
 """The instrument ignores what comes within 50 ms of an error that it has told (maker's examples)."""
-_MOST_LINES = 10_000
-"""Lines of a running script that may come before an answer."""
+_MOST_LINES, _MOST_OF_STRANGERS = 100_000, 1000
+"""Lines of a running script that may come before an answer, and before it is known who sends them."""
 _NO_CURRENT = 1e-6
 """A. With the cell off, more than this is a current that flows: 1 % of the range, ten times its offset."""
 _SILENCES = 3
@@ -99,7 +99,7 @@ class EmStat4:
         self._lines.clear()
         self._plan, self._end, self._samples, self._silences = plan, None, 0, 0
         self._over = True  # until the instrument has accepted it
-        await self._send_script(plan.script)
+        self._lines.extend(await self._send_script(plan.script))
         self._over = False
 
     async def collect(self) -> Collected:
@@ -204,7 +204,7 @@ class EmStat4:
 
         ``strangers`` refuses lines that no instrument of this family sends.
         """
-        for _ in range(_MOST_LINES):
+        for _ in range(_MOST_OF_STRANGERS if strangers else _MOST_LINES):
             line = _clean(await self.link.read_line())
             if line.startswith(beginnings):
                 return line
@@ -230,8 +230,8 @@ class EmStat4:
             return "unknown"
         return answer
 
-    async def _send_script(self, script: list[str]) -> None:
-        """Have a script executed. Raises ``InstrumentError`` if it is refused."""
+    async def _send_script(self, script: list[str]) -> list[str]:
+        """Have a script executed. Return what came with the answer; raises ``InstrumentError`` if it is refused."""
         await self.link.write("\n".join(["e", *script]))
         await self.link.write("")  # an empty line ends it
         answer = await self._answer("e")
@@ -239,8 +239,7 @@ class EmStat4:
         if fault is not None:
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
             raise InstrumentError(f"{self.name} refused the script: {fault.text(script)}")
-        if answer != "e":  # older firmware goes on in the same line
-            self._lines.append(answer[1:])
+        return [answer[1:]] if answer != "e" else []  # older firmware goes on in the same line
 
     async def _stop_script(self) -> None:
         """Abort and get in step again, as the maker's examples do. An empty line ends what was half sent."""
@@ -278,8 +277,7 @@ class EmStat4:
         """Switch the cell off with a script of its own, and measure that no current flows."""
         by_hand = "Disconnect the cell by hand"
         try:
-            await self._send_script(SAFE)
-            output = await self._read_to_end()
+            output = [*await self._send_script(SAFE), *await self._read_to_end()]
             packages = [decode(line) for line in output if line.startswith("P")]
         except (InstrumentError, BadReading) as error:
             raise UnsafeState(f"{self.name} could not be made safe: {error}. {by_hand}") from error

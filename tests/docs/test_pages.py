@@ -19,6 +19,7 @@ from galvanode_simulator.bench import read_and_build
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 CELL = ROOT / "protocols" / "cells" / "llzto-zni2.yaml"
+FULL_CELL = CELL.with_name("lco-liin-lzc.yaml")
 YAML = [
     pytest.param(body, id=f"{path.stem}-{index}")
     for path in sorted(DOCS.glob("how-to/*.md")) + sorted(DOCS.glob("explanation/*.md"))
@@ -37,7 +38,9 @@ def test_a_yaml_block_is_accepted(body: str, tmp_path: Path) -> None:
     elif re.search(r"^area:", body, re.MULTILINE):
         parse_cell(body, "cell.yaml")
     else:
-        compile_recipe(parse_recipe(_whole(body), "recipe.yaml"), read_cell(CELL), {})
+        # Charges and discharges by C-rate need a cell with a capacity; the others a symmetric one.
+        cell = FULL_CELL if "discharge:" in body else CELL
+        compile_recipe(parse_recipe(_whole(body), "recipe.yaml"), read_cell(cell), {})
 
 
 def _whole(body: str) -> str:

@@ -150,6 +150,9 @@ def _timing(
     for index in last:
         if index == 0 or step[index - 1] != step[index]:
             continue
-        passed = float(current[index]) * float(time[index] - time[index - 1]) / 3600.0
+        # The larger of the last two intervals: the very last may be a sliver after a regular sample.
+        before = index - 2 if index > 1 and step[index - 2] == step[index] else index - 1
+        interval = float(np.diff(time[before : index + 1]).max())
+        passed = float(current[index]) * interval / 3600.0
         squares[0 if passed > 0 else 1] += passed * passed
     return float(np.sqrt(squares[0])), float(np.sqrt(squares[1]))

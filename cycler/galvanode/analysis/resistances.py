@@ -97,8 +97,9 @@ def fitted_spectra(data: RunData) -> list[Fitted]:
     """Return all spectra of a run, tested and fitted, in their order.
 
     With the circuit of the run if it has one; else with the smallest of ``CANDIDATES`` that a larger one does
-    not clearly better (Bayesian information criterion), kept from one spectrum to the next where it holds. Raises ``InvalidInput`` if there is no spectrum, for
-    data that are no numbers and for a circuit that cannot be read.
+    not clearly better (Bayesian information criterion), kept from one spectrum to the next where it holds.
+    Raises ``InvalidInput`` if there is no spectrum, for data that are no numbers and for a circuit that cannot
+    be read.
     """
     return data.once("fitted spectra", lambda: _all(data))
 

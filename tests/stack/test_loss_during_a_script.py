@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.stack.harness import record_indices, served, simulated, until, wired_bench
 
 pytestmark = [

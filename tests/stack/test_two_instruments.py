@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.stack.harness import GALVANODE, LIBRARY
 
 pytestmark = pytest.mark.timeout(120)

@@ -138,7 +138,10 @@ FIGURES = (
         for rate, expected in _B6.items()
     ),
     Figure("B6", "LZNC, back at 0.2C", "b6-rate-capability", "full-lznc", "return_to_first_rate", 92.0, 2.0, "%"),
-    Figure("D1", "interface, ZnI2@LLZTO", "d1-interface-resistance", "llzto-zni2", "interface_resistance", 10.3, 0.3, "ohm cm2"),
+    Figure(
+        "D1", "interface, ZnI2@LLZTO", "d1-interface-resistance", "llzto-zni2",
+        "interface_resistance", 10.3, 0.3, "ohm cm2",
+    ),
     Figure(
         "D1", "its growth in 100 cycles at 0.1 mA/cm2", "d1-interface-resistance", "llzto-zni2",
         "interface_resistance_change", 3.2, 0.4, "ohm cm2",

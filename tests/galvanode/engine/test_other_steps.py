@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.galvanode.engine.test_run import ENVELOPE, FakeCycler, after, program, step, when
+
 from galvanode.clock import JumpingClock
 from galvanode.engine.run import Run
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
@@ -26,8 +28,6 @@ from galvanode.recipe.program import (
     Variable,
     Window,
 )
-
-from tests.galvanode.engine.test_run import ENVELOPE, FakeCycler, after, program, step, when
 
 SAFE = Limits(voltage=Window(min=-5, max=5))
 
@@ -148,7 +148,7 @@ def spectrum(**changes: Any) -> Step:
 
 
 async def test_a_spectrum_is_taken_by_the_analyzer_at_the_rest_voltage_and_stored_frequency_by_frequency():
-    run, cycler, analyzer = make(program(spectrum()))
+    run, _, analyzer = make(program(spectrum()))
     commit = await finish(run)
     assert run.state == "completed"
     assert analyzer.tasks[-1].bias == pytest.approx(0.5)

@@ -27,7 +27,8 @@ while True:
     rows = []
     for _ in range(count):
         record += 1
-        rows.append((float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *[0.0] * 4, record, None, None, None))
+        counters = (*[0.0] * 4, record, None, None, None)
+        rows.append((float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *counters))
     journal.commit([RunCommit(run.id, rows, str(record), "running", None, 1e9 + record)])
     print(record, flush=True)
     if tick % 9 == 0:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from galvanode.store.decimate import decimate
-from galvanode.store.schema import TEST_TIME
 from hypothesis import given
 from hypothesis import strategies as st
+
+from galvanode.store.decimate import decimate
+from galvanode.store.schema import TEST_TIME
 
 
 @given(

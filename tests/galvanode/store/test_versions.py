@@ -46,7 +46,7 @@ def _fields(commit: RunCommit) -> dict[str, Any]:
 
 def test_a_store_of_version_1_is_read_with_nulls_for_what_it_had_not(store_of_version_1, tmp_path):
     run = store_of_version_1
-    files = [path for path in (tmp_path / parts.RUNS).glob("*.bdf.parquet")]
+    files = list((tmp_path / parts.RUNS).glob("*.bdf.parquet"))
     assert files
     assert not any(name in pq.read_schema(path).names for path in files for name in ADDED)
     with Journal(tmp_path) as journal:

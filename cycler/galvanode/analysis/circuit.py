@@ -21,14 +21,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import lark
 import numpy as np
 from numpy.typing import NDArray
 
 from galvanode.analysis.model import Floats
 from galvanode.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lark import Lark
 
 Complexes = NDArray[np.complex128]
 Derivatives = list[tuple[int, Complexes]]
@@ -207,9 +209,11 @@ def parse_circuit(text: str) -> Circuit:
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> Circuit:
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text)
-    except lark.exceptions.UnexpectedInput as error:
+    except UnexpectedInput as error:
         column = getattr(error, "column", -1)
         where = f"column {column}" if isinstance(column, int) and column > 0 else "its end"
         raise InvalidInput(
@@ -228,8 +232,10 @@ def _parsed(text: str) -> Circuit:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> lark.Lark:
-    return lark.Lark(_GRAMMAR, parser="lalr")
+def _parser() -> Lark:
+    from lark import Lark
+
+    return Lark(_GRAMMAR, parser="lalr")
 
 
 def _branch(tree: Any, parameters: list[Parameter]) -> Branch:

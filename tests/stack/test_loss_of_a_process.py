@@ -100,10 +100,12 @@ async def test_a_killed_or_hanging_engine_leaves_no_current_flowing_and_no_sampl
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_the_engine_is_lost_twenty_times_out_of_twenty(tmp_path: Path):
-    took = await _lose_it_many_times(tmp_path, 20)
+async def test_the_engine_is_lost_again_and_again(tmp_path: Path):
+    """Five times; with GALVANODE_FULL=1 in the environment twenty times."""
+    times = 20 if os.environ.get("GALVANODE_FULL") else 5
+    took = await _lose_it_many_times(tmp_path, times)
     print("output off after", [round(seconds, 3) for seconds in took], "s")
-    assert len(took) == 20
+    assert len(took) == times
     assert max(took) < 2.0, took
 
 

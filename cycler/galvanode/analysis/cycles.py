@@ -7,11 +7,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from galvanode.analysis.model import CHARGED, CURRENT, CYCLE, DISCHARGED, STEP, TEST_TIME, Floats, RunData
+from galvanode.analysis.model import (
+    CHARGED,
+    CURRENT,
+    CYCLE,
+    DISCHARGED,
+    STEP,
+    TEST_TIME,
+    Floats,
+    RunData,
+    came_to_its_end,
+)
 from galvanode.errors import InvalidInput
-
-_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "tripped", "communication_lost", "failed"})
-"""How the end reason of a step begins that did not end by itself."""
 
 _SOMETHING = 0.01
 """Of the largest charge of a cycle: a cycle with less in one direction is none."""
@@ -123,9 +130,7 @@ def _ends(data: RunData) -> dict[int, bool]:
     found: dict[int, tuple[int, bool]] = {}
     for row in data.steps.to_pylist():
         count, attempt = row["step_count"], row.get("attempt") or 1
-        sound = (
-            row.get("ended_test_time_s") is not None and (row.get("end_reason") or "").split(":")[0] not in _CUT_SHORT
-        )
+        sound = row.get("ended_test_time_s") is not None and came_to_its_end(row.get("end_reason"))
         if count not in found or attempt >= found[count][0]:
             found[count] = attempt, sound
     return {count: sound for count, (_, sound) in found.items()}

@@ -20,6 +20,7 @@ from galvanode.analysis.model import (
     VOLTAGE,
     Floats,
     RunData,
+    came_to_its_end,
 )
 from galvanode.errors import InvalidInput
 
@@ -28,9 +29,6 @@ _REST = 1e-3
 
 _COMPLETE = 0.98
 """A half-cycle of less than this fraction of the usual time, and of the usual charge, was cut short."""
-
-_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "tripped", "communication_lost", "failed"})
-"""How the end reason of a step begins that did not end by itself."""
 
 _WINDOW = 0.05
 """Start, middle and end of a half-cycle are means over this fraction of its time."""
@@ -141,7 +139,7 @@ def _polarisation(elapsed: Floats, polarisation: Floats) -> list[float]:
 
 
 def _complete(duration: Floats, capacity: Floats, reasons: list[str | None]) -> NDArray[np.bool_]:
-    ended = np.array([reason is not None and reason.split(":")[0] not in _CUT_SHORT for reason in reasons], dtype=bool)
+    ended = np.array([came_to_its_end(reason) for reason in reasons], dtype=bool)
     if not ended.any():
         return ended
     long_enough = duration >= _COMPLETE * np.median(duration[ended])

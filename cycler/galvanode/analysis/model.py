@@ -149,3 +149,12 @@ def interval(value: float | None, low: float | None, high: float | None, unit: s
         return Result(None, unit)
     bounds = [None if b is None or not np.isfinite(b) else float(b) for b in (low, high)]
     return Result(float(value), unit, *bounds)
+
+
+_CUT_SHORT = frozenset({"pause", "stop", "interrupt", "tripped", "communication_lost", "failed"})
+"""How the end reason of a step begins that did not come to its own end."""
+
+
+def came_to_its_end(reason: str | None) -> bool:
+    """Tell from its end reason whether a step ended by itself; one that still runs has none."""
+    return reason is not None and reason.split(":")[0] not in _CUT_SHORT

@@ -115,7 +115,7 @@ export class Card {
   /** The footer's words: what is wrong, or else what the last run found. */
   tell(channel, busy, last) {
     const found = !busy && last?.results ? Object.entries(last.results).filter(([, each]) => typeof each.value === "number" && each.unit !== "1").slice(0, 1) : [];
-    const results = found.map(([name, value]) => `${words(name)}: ${result(value)}`).join(" · ");
+    const results = found.map(([name, value]) => `${words(name)}: ${result({ value: value.value, unit: value.unit })}`).join(" · ");
     const isBad = channel.state === "unsafe" || channel.state === "lost";
     say(this.message, isBad || busy ? channel.message ?? "" : results || channel.message || "");
     this.message.classList.toggle("fault", isBad);

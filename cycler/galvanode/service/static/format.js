@@ -94,9 +94,17 @@ export function timeUnit(span) {
   return [86400, "d"];
 }
 
-/** A result of an analysis. */
-export function result({ value, unit }) {
+/** A result of an analysis, with its 95 % interval where there is one. */
+export function result({ value, unit, low, high }) {
   if (value === null || value === undefined) return NONE;
-  const number = typeof value === "number" ? (Number.isInteger(value) ? count(value) : digits(value, 4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) : words(value);
-  return unit && unit !== "1" ? `${number} ${pretty(unit)}` : number;
+  const told = typeof value === "number" ? figure(value) : words(value);
+  const interval = typeof low === "number" && typeof high === "number" ? ` (${figure(low)} to ${figure(high)})` : "";
+  return (unit && unit !== "1" ? `${told} ${pretty(unit)}` : told) + interval;
+}
+
+/** A number in four digits, with a power of ten where it is very small or very large. */
+function figure(value) {
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return count(value);
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e9)) return value.toExponential(3).replace("e", "·10^").replace("^+", "^");
+  return digits(value, 4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 }

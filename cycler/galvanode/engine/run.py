@@ -598,6 +598,7 @@ class Run:
         began = clock.now()
         self._write_down_step(0, "chamber", "rest", None, began)
         await chamber.set_temperature(kelvin)
+        p.test_time_s = clock.now() - self._origin
         soak = instruction.soak
         stable_since: float | None = None
         while soak is not None:

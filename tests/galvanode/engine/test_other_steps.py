@@ -284,6 +284,19 @@ async def test_a_soak_waits_until_the_chamber_is_stable_with_the_cell_disconnect
     assert 600.0 + 319.0 <= record.ended_test_time_s - record.started_test_time_s <= 960.0
 
 
+async def test_a_chamber_that_is_only_set_takes_no_time_and_never_less():
+    async def set_temperature(kelvin: float) -> None: ...
+
+    async def read() -> ChamberReading:
+        return ChamberReading(300.0, 298.15, None)
+
+    only_set = SetChamber(temperature=298.15, line=1)
+    run, _, _ = make(program(spectrum(), only_set), chamber=ChamberControl(set_temperature, read))
+    commit = await finish(run)
+    record = next(item for item in commit.steps if item.name == "chamber" and item.end_reason)
+    assert record.ended_test_time_s == record.started_test_time_s
+
+
 async def test_a_chamber_that_is_not_stable_in_time_trips_the_run():
     async def set_temperature(kelvin: float) -> None: ...
 

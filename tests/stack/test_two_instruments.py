@@ -33,7 +33,5 @@ def test_onsets_agree_within_the_step_of_the_sweep(tmp_path: Path):
     stepped, scripted = _onset(tmp_path, "cycler"), _onset(tmp_path, "analyzer")
     step_v = 1e-3
     for name in ("oxidation_onset", "oxidation_onset_tangent"):
-        width = max(scripted[name]["high"] - scripted[name]["low"], stepped[name]["high"] - stepped[name]["low"])
-        assert stepped[name]["value"] == pytest.approx(scripted[name]["value"], abs=step_v + width), name
-    assert stepped["oxidation_onset"]["value"] == pytest.approx(scripted["oxidation_onset"]["value"], abs=2 * step_v)
+        assert stepped[name]["value"] == pytest.approx(scripted[name]["value"], abs=step_v), name
     assert stepped["scan_rate"]["value"] == pytest.approx(0.3, rel=0.01)

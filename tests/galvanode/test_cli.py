@@ -156,4 +156,4 @@ def test_the_drivers_are_listed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 
 def test_a_bench_is_probed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     assert _main(monkeypatch, "instruments", "probe", "demo", "--json") == 0
-    assert len(json.loads(capfd.readouterr().out)) == 9
+    assert len(json.loads(capfd.readouterr().out)) == 15

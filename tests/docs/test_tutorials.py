@@ -14,6 +14,7 @@ WALKED = [path for path in PAGES if any(marked_blocks(path.read_text(encoding="u
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages show a POSIX shell")
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("path", WALKED, ids=lambda path: path.stem)
 def test_every_command_gives_the_output_that_the_page_shows(path: Path, tmp_path: Path) -> None:

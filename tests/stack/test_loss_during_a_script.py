@@ -13,6 +13,7 @@ import pytest
 from tests.stack.harness import record_indices, served, simulated, until, wired_bench
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
 ]

@@ -215,6 +215,7 @@ async def test_a_full_disk_does_not_keep_the_supervisor_from_the_cells(tmp_path:
         await _resumed(s, run, s.store.run(run).samples)
 
 
+@pytest.mark.slow
 async def test_a_pulled_cable_is_told_and_the_output_goes_off_once_it_is_back(tmp_path: Path):
     async with simulated(BENCH, tmp_path) as instruments:
         cable = Cable(int(instruments.resources["smu"].split("::")[2]))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.stack.harness import CELL, GALVANODE, simulated, wired_bench
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 RECIPE = """
 title: Li/Li cycling, short, in real time

@@ -164,11 +164,6 @@ class Run:
         return commit
 
     @property
-    def pending_rows(self) -> int:
-        """Samples not yet taken for a commit."""
-        return len(self._rows)
-
-    @property
     def progress(self) -> float | None:
         """Share of the program done, 0 to 1, from its outermost loop; None where that says nothing."""
         if self.state in FINISHED:

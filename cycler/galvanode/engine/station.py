@@ -47,7 +47,6 @@ IDLE_CHAMBER_EVERY_S = 5.0
 _CHAMBER_FAILURES = 3
 _RETRY_SAFE_EVERY_S = 2.0
 _COMMIT_FAILURES = 3
-_MOST_PENDING_ROWS = 200_000
 _ZERO_CELSIUS = 273.15
 
 T = TypeVar("T")
@@ -102,7 +101,8 @@ class Station:
         self._commit_failures = 0
         self._committing = asyncio.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile-and-seal")
+        self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seal")
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings: set[asyncio.Task[None]] = set()
         self._started_unix = clock.unix()
@@ -139,8 +139,8 @@ class Station:
         await self._commit()
         await self._write(self._journal.close)
         await self._bench.close()
-        self._writer.shutdown()
-        self._helper.shutdown()
+        for thread in (self._writer, self._compiler, self._sealer):
+            thread.shutdown()
 
     async def handle(self, method: str, params: dict[str, Any]) -> Any:
         """Carry out a control request. Raises ``GalvanodeError`` where it cannot be done."""
@@ -196,8 +196,8 @@ class Station:
         given = dict(parameters or {})
         target.submitting = True
         try:
-            program, under_test = await asyncio.get_running_loop().run_in_executor(
-                self._helper, _compile, recipe, recipe_name, cell, cell_name, given
+            program, under_test = await self._beside(
+                self._compiler, _compile, recipe, recipe_name, cell, cell_name, given
             )
             _check_capabilities(program, target.wiring, recipe_name)
             self._refuse_if_chamber_is_shared(target, program)
@@ -541,7 +541,16 @@ class Station:
 
     async def _write(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call the journal on its own thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
+        return await self._beside(self._writer, call, *arguments)
+
+    async def _beside(self, thread: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:
+        """Call something on another thread; at full simulated speed time stands still meanwhile.
+
+        A loop that jumps from deadline to deadline gives the interpreter away and takes it back so often that
+        another thread hardly ever gets hold of it: commits were seen to take half a minute.
+        """
+        with self._clock.actor():
+            return await asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
 
     async def _commit_for_ever(self) -> None:
         while True:
@@ -566,7 +575,7 @@ class Station:
     async def _seal(self, run_id: str) -> None:
         """Move a run's samples into Parquet, beside the commits; what cannot be sealed now is tried hourly."""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._helper, self._journal.seal, run_id)
+            await self._beside(self._sealer, self._journal.seal, run_id)
         except Exception as error:  # the samples are durable already: no reason to hold up a channel
             logger.exception("%s could not be sealed", run_id)
             self._note("not_sealed", f"{run_id} could not be sealed: {error}", run_id)
@@ -584,19 +593,18 @@ class Station:
             if commits or events:
                 self._unsaved.append((commits, events))
             while self._unsaved:
-                with self._time_held(runs):
-                    try:
-                        await self._write(self._journal.commit, *self._unsaved[0])
-                    except CommitRefused as refused:
-                        self._set_aside(refused)
-                        continue
-                    except Exception as error:  # whatever keeps samples from the disk is a reason to stop
-                        self._commit_failures += 1
-                        logger.exception("commit failed (%d in a row)", self._commit_failures)
-                        if self._commit_failures >= _COMMIT_FAILURES:
-                            for run in runs:
-                                run.trip(f"samples cannot be stored: {error}")
-                        return
+                try:
+                    await self._write(self._journal.commit, *self._unsaved[0])
+                except CommitRefused as refused:
+                    self._set_aside(refused)
+                    continue
+                except Exception as error:  # whatever keeps samples from the disk is a reason to stop
+                    self._commit_failures += 1
+                    logger.exception("commit failed (%d in a row)", self._commit_failures)
+                    if self._commit_failures >= _COMMIT_FAILURES:
+                        for run in runs:
+                            run.trip(f"samples cannot be stored: {error}")
+                    return
                 self._commit_failures = 0
                 self._unsaved.pop(0)
 
@@ -629,15 +637,6 @@ class Station:
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in commit.rows)
         return replace(commit, rows=[], position_json=None, samples=None)
-
-    @contextlib.contextmanager
-    def _time_held(self, runs: list[Run]) -> Any:
-        """At full simulated speed, let time stand still while the disk catches up."""
-        if sum(run.pending_rows for run in runs) + sum(_rows(item) for item in self._unsaved) > _MOST_PENDING_ROWS:
-            with self._clock.actor():
-                yield
-        else:
-            yield
 
     # --- small things ------------------------------------------------------------------------------------
 
@@ -711,10 +710,6 @@ class Station:
             "ok": state.failures == 0 and not state.message and not state.not_set,
             "message": state.not_set or state.message,
         }
-
-
-def _rows(item: tuple[list[RunCommit], list[Event]]) -> int:
-    return sum(len(commit.rows) for commit in item[0])
 
 
 def _compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from galvanode.store.schema import DATABASE, check_version, create_or_migrate
 
 _BUSY_S = 10.0
 """How long a writer waits for another writer: the journal's commits and its seals take turns."""
+
+
+_TURN = threading.Lock()
+"""Writers of this process take turns in order; SQLite's own waiting polls, and may poll in vain for long."""
 
 
 def open_for_writing(directory: Path) -> sqlite3.Connection:
@@ -26,7 +31,8 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        create_or_migrate(connection, path)
+        with _TURN:
+            create_or_migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -36,6 +42,11 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Generator[None]:
     """One transaction: all of it is on disk afterwards, or (on any exception) nothing."""
+    with _TURN:
+        yield from _transaction(connection)
+
+
+def _transaction(connection: sqlite3.Connection) -> Generator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

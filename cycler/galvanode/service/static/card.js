@@ -114,7 +114,10 @@ export class Card {
 
   /** The footer's words: what is wrong, or else what the last run found. */
   tell(channel, busy, last) {
-    const found = !busy && last?.results ? Object.entries(last.results).filter(([, each]) => typeof each.value === "number" && each.unit !== "1").slice(0, 1) : [];
+    // The first figure that comes with an interval is what the run was for; else simply the first figure.
+    const figures = busy ? [] : Object.entries(last?.results ?? {}).filter(([, each]) => typeof each.value === "number" && each.unit !== "1");
+    const headline = figures.find(([, each]) => typeof each.low === "number") ?? figures[0];
+    const found = headline ? [headline] : [];
     const results = found.map(([name, value]) => `${words(name)}: ${result({ value: value.value, unit: value.unit })}`).join(" · ");
     const isBad = channel.state === "unsafe" || channel.state === "lost";
     say(this.message, isBad || busy ? channel.message ?? "" : results || channel.message || "");

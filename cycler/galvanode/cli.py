@@ -90,12 +90,17 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
     ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option("--answer", metavar="NAME=VALUE", help="Answer to a question, by its name or its line."),
+    ] = None,
     speed: SpeedOption = None,
     seed: SeedOption = 0,
     data: DataOption = DEFAULT_DATA,
     json_: JsonOption = False,
 ) -> None:
     """Run a recipe in the foreground. On a bench simulated in this process --speed defaults to max."""
+    from galvanode.commands.asking import answers_given
     from galvanode.commands.foreground import run_in_foreground
 
     status = _run(
@@ -109,6 +114,7 @@ def run(
             seed=seed,
             data_dir=data,
             as_json=json_,
+            answers=answers_given(answer or []),
         )
     )
     raise typer.Exit(status)
@@ -117,16 +123,75 @@ def run(
 @app.command()
 def check(
     recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), or the name of one in the library.")],
-    cell: Annotated[Path | None, typer.Option("--cell", help="Cell definition (YAML).")] = None,
+    cell: Annotated[
+        Path | None, typer.Option("--cell", help="Cell definition (YAML); without it the recipe's example_cell.")
+    ] = None,
+    like: Annotated[str | None, typer.Option("--like", metavar="CELL", help="Simulated cell to dry-run on.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Try it on a simulated cell.")] = True,
+    all_: Annotated[bool, typer.Option("--all", help="Show every step of the dry run, all turns of loops.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Validate a recipe; with a cell, show its schedule and what a dry run on a simulated cell gives."""
-    from galvanode.commands.check import check_recipe
+    """Validate a recipe, show its schedule as a dry run on a simulated cell gives it, and warn of what looks wrong."""
+    from galvanode.commands.check import Options, check_recipe
 
-    _run(check_recipe(recipe, cell, _parameters(parameter or []), as_json=json_, out=out))
+    options = Options(cell, like, _parameters(parameter or []), dry_run, all_)
+    status = _run(check_recipe(recipe, options, out, as_json=json_))
+    raise typer.Exit(status)
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write it here, not to the screen.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Print the JSON Schema of recipes, for completion and squiggles in an editor."""
+    from galvanode.recipe.language.schema import schema_text
+
+    if output is None:
+        typer.echo(schema_text(), nl=False)
+    else:
+        output.write_text(schema_text(), encoding="utf-8", newline="\n")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Recipe (YAML), protocol (JSON) or experiment.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write: .yaml, .json or .py.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="galvanode, unicycler or pybamm, where the text does not show it.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The same, where OUTPUT's name does not show it.")] = None,
+    cell: Annotated[
+        Path | None, typer.Option("--cell", help="Cell definition (YAML), or a name in the library.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option("--leave-out", metavar="PART", help="safety, record, analysis or chamber: what cannot be said."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over OUTPUT.")] = False,
+) -> None:
+    """Convert a recipe to or from an aurora-unicycler protocol or a PyBaMM experiment."""
+    from galvanode.commands.convert import convert_file
+
+    notes = convert_file(
+        source,
+        target,
+        is_=from_,
+        to=to,
+        cell=cell,
+        parameters=_parameters(parameter or []),
+        leave_out=leave_out or [],
+        force=force,
+    )
+    for note in notes:
+        err.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
@@ -48,10 +48,27 @@ class Document:
                 return None
         return cast("Data", node)
 
+    def rearranged(self, data: Data, moved: Mapping[DocumentPath, DocumentPath]) -> Document:
+        """Return the document with other data, whose values know the places of what they were made from.
+
+        ``moved`` says what became of a path, and of all below it; anything else stays where it was.
+        """
+        values, keys = (
+            {_moved(path, moved): place for path, place in all_.items()} for all_ in (self._values, self._keys)
+        )
+        return Document(self.source, data, values, keys)
+
     def error(self, path: Iterable[str | int], message: str, key: bool = False) -> InvalidInput:
         """Return (not raise) the error that a person sees for the value, or the key, at ``path``."""
         line, column = self.place(path, key)
         return InvalidInput(message, source=self.source, line=line, column=column)
+
+
+def _moved(path: DocumentPath, moved: Mapping[DocumentPath, DocumentPath]) -> DocumentPath:
+    for length in range(len(path), 0, -1):
+        if path[:length] in moved:
+            return moved[path[:length]] + path[length:]
+    return path
 
 
 _ABSENT = object()

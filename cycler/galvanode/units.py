@@ -25,6 +25,7 @@ _LONGEST = 60
 
 _LARGEST = 1e30
 """In SI units; beyond it a number is a slip of the keyboard. Its inverse is the smallest above zero."""
+_LEAST, _MOST = 1 / Exact(_LARGEST), Exact(_LARGEST)
 
 _NUMBER_AND_UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*)", re.ASCII)
 _FACTOR = re.compile("([A-Za-z\u00b5\u03a9\u00b0]+|1)\\^?(-?[1-9])?")
@@ -57,8 +58,13 @@ DIMENSIONS: dict[str, Dimension] = {
     "areal_charge": Dimension("an areal charge", "0.1 mAh/cm^2", "A*s/m^2", ("mAh/cm^2",)),
     "specific_charge": Dimension("a specific charge", "155 mAh/g", "A*s/kg", ("mAh/g",)),
     "energy": Dimension("an energy", "5 mWh", "J", ("µWh", "mWh", "Wh", "kWh")),
+    "areal_energy": Dimension("an areal energy", "1 mWh/cm^2", "J/m^2", ("mWh/cm^2",)),
+    "specific_energy": Dimension("a specific energy", "500 mWh/g", "J/kg", ("mWh/g",)),
     "molar_energy": Dimension("a molar energy", "19.2 kJ/mol", "J/mol", ("J/mol", "kJ/mol")),
+    "specific_current": Dimension("a specific current", "100 mA/g", "A/kg", ("mA/g",)),
     "power": Dimension("a power", "5 mW", "W", ("nW", "µW", "mW", "W", "kW")),
+    "areal_power": Dimension("an areal power", "1 mW/cm^2", "W/m^2", ("mW/cm^2",)),
+    "specific_power": Dimension("a specific power", "1 W/g", "W/kg", ("mW/g", "W/g")),
     "temperature": Dimension("a temperature", "25 degC", "K", ("degC",)),
     "length": Dimension("a length", "0.8 mm", "m", ("nm", "µm", "mm", "m")),
     "area": Dimension("an area", "0.785 cm^2", "m^2", ("cm^2", "m^2")),
@@ -74,11 +80,18 @@ DIMENSIONS: dict[str, Dimension] = {
     "areal_capacitance": Dimension("an areal capacitance", "10 µF/cm^2", "F/m^2", ("µF/cm^2", "mF/cm^2")),
     "frequency": Dimension("a frequency", "1 kHz", "1/s", ("mHz", "Hz", "kHz", "MHz")),
     "scan_rate": Dimension("a scan rate", "0.1 mV/s", "V/s", ("µV/s", "mV/s", "V/s")),
+    "current_slope": Dimension("a change of current", "1 µA/min", "A/s", ("nA/s", "µA/s", "mA/s", "A/s")),
     "heating_rate": Dimension("a heating rate", "1 degC/min", "K/s", ("degC/min",)),
     "diffusivity": Dimension("a diffusion coefficient", "1e-14 cm^2/s", "m^2/s", ("cm^2/s",)),
     "fraction": Dimension("a fraction", "30 %", "", ("%",)),
 }
 """Every kind of quantity Galvanode knows, by name."""
+
+
+Exponents = tuple[int, ...]
+"""Of length, mass, time, current, temperature and amount of substance."""
+
+_BASE = ("[length]", "[mass]", "[time]", "[current]", "[temperature]", "[substance]")
 
 
 class Quantity(NamedTuple):
@@ -119,7 +132,7 @@ def expected(dimension: str) -> str:
 
 
 def _within_reach(exact: Exact) -> bool:
-    return exact == 0 or 1 / Exact(_LARGEST) <= abs(exact) <= Exact(_LARGEST)
+    return exact == 0 or _LEAST <= abs(exact) <= _MOST
 
 
 def _split(text: object, due: str) -> tuple[Exact, str, str]:
@@ -241,6 +254,22 @@ def _by_dimensionality() -> dict[frozenset[Any], str]:
         for name, kind in DIMENSIONS.items()
         if kind.unit
     }
+
+
+@lru_cache(maxsize=64)
+def exponents(dimension: str) -> Exponents:
+    """Return the exponents of a dimension's SI unit; all zero for a fraction."""
+    unit = DIMENSIONS[dimension].unit
+    if not unit:
+        return (0,) * len(_BASE)
+    found = _registry().parse_units(unit).dimensionality
+    return tuple(int(cast("Any", found.get(base, 0))) for base in _BASE)
+
+
+@lru_cache(maxsize=256)
+def dimension_of(powers: Exponents) -> str | None:
+    """Return the dimension with these exponents; None where it has no name here. No power at all is a fraction."""
+    return next((name for name in DIMENSIONS if exponents(name) == powers), None)
 
 
 @lru_cache(maxsize=4096)

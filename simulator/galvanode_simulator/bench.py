@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from galvanode.document import did_you_mean, validate
-from galvanode.instrument.bench import Bench, read_bench
+from galvanode.instrument.bench import Bench, InstrumentEntry, read_bench
 from galvanode.units import Kelvin, KelvinPerSecond, Ohms, Seconds
 from galvanode_simulator.cells import CELLS, Cell, ResistorCell, build_cell
 from galvanode_simulator.faults import Fault
@@ -34,6 +34,8 @@ RESISTOR = "resistor"
 class _Simulated(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    instrument: str | None = None
+    """Driver whose simulated instrument it is, where another driver is to drive it: a laboratory's own, under test."""
     seed: int = 0
     link: Literal["tcp", "serial"] = "tcp"
     port: int | None = Field(default=None, ge=0, le=65535)
@@ -47,6 +49,8 @@ class SimulatedCycler(_Simulated):
     chamber: str | None = None
     overrides: dict[str, Any] = {}
     lead_resistance: Ohms = Field(default=0.1, ge=0)
+    ideal: bool = False
+    """Every reading is true to the last digit sent: no noise, no gain error, no ranges' resolution."""
 
 
 class SimulatedPotentiostat(_Simulated):
@@ -118,32 +122,38 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
     chambers: dict[str, ChamberModel] = {}
     potentiostats: list[str] = []
     for name, entry in bench.instruments.items():
-        if entry.simulated is not None and entry.driver == "espec":
+        if entry.simulated is not None and _kind(entry) == "espec":
             settings = validate(bench.document, SimulatedChamber, ("instruments", name, "simulated"))
             chambers[name] = _chamber(settings, seeded(seed, settings.seed, name))
             instruments[name] = _instrument(bench, name, settings, EspecInterface(chambers[name]), chambers[name])
     for name, entry in bench.instruments.items():
         if entry.simulated is None or name in instruments:
             continue
-        if entry.driver == "emstat4":
+        if _kind(entry) == "emstat4":
             potentiostats.append(name)
             continue
-        if entry.driver != "keithley2450":
+        if _kind(entry) != "keithley2450":
+            key = "driver" if _kind(entry) == entry.driver else "instrument"
             raise bench.document.error(
-                ("instruments", name, "driver"),
-                f"'driver' is {entry.driver!r}, which has no simulator; expected 'keithley2450', 'emstat4' or 'espec'",
+                ("instruments", name, *(() if key == "driver" else ("simulated",)), key),
+                f"{key!r} is {_kind(entry)!r}, which has no simulator; expected 'keithley2450', 'emstat4' or 'espec'",
             )
         settings = validate(bench.document, SimulatedCycler, ("instruments", name, "simulated"))
         own_seed = seeded(seed, settings.seed, name)
         temperature = _temperature(bench, name, settings, chambers)
         cell = _cell(bench, name, settings, own_seed)
-        unit = Keithley2450Unit(cell, own_seed, temperature, settings.lead_resistance)
+        unit = Keithley2450Unit(cell, own_seed, temperature, settings.lead_resistance, ideal=settings.ideal)
         interface = Keithley2450Interface(unit, serial_number=f"{own_seed % 10**8:08d}")
         instruments[name] = _instrument(bench, name, settings, interface, unit)
     shared: dict[str, SharedCell] = {}
     for name in potentiostats:
         instruments[name] = _potentiostat(bench, name, seed, instruments, chambers, shared)
     return {name: instruments[name] for name in bench.instruments if name in instruments}
+
+
+def _kind(entry: InstrumentEntry) -> str:
+    """Name of the driver that a simulated instrument is made for."""
+    return str((entry.simulated or {}).get("instrument") or entry.driver)
 
 
 def read_and_build(path: Path, seed: int = 0) -> dict[str, SimulatedInstrument]:

@@ -40,9 +40,10 @@ def half_cycle(cell: FullCell, amps: float, cutoff: float) -> float:
     return abs(amps) * high / cell.parameters.active_mass / MAH_PER_G
 
 
-def cycles(p: FullCellParameters, *ladder: tuple[float, int, float, float]) -> list[np.ndarray]:
+def cycles(p: FullCellParameters, *ladder: tuple[float, int, float, float], celsius: float = 25.0) -> list[np.ndarray]:
     """Run (rate, cycles, upper, lower) in turn; return charge and discharge capacities of each."""
     cell = FullCell(p)
+    cell.set_temperature(celsius + 273.15)
     amps = p.active_mass * p.rate_capacity / 3600.0
     return [
         np.array([(half_cycle(cell, rate * amps, upper), half_cycle(cell, -rate * amps, lower)) for _ in range(number)])
@@ -147,7 +148,7 @@ def lco_lzc_n15() -> dict[str, object]:
     def misses(x: np.ndarray) -> list[float]:
         CATHODES["lco"] = curve.changed(step=x[7], bend=x[8])
         q = p.model_copy(update=parameters(x))
-        fast = cycles(q, (0.1, 1, 3.60, LOWER), (1.0, 2, 3.60, LOWER))[1][1, 1]
+        fast = cycles(q, *((rate, 3, 3.60, LOWER) for rate in (0.1, 0.2, 0.3, 0.5, 0.8, 1.0)))[-1][:, 1].mean()
         low = cycles(q, (0.1, 1, 3.60, LOWER), (0.5, 150, 3.60, LOWER))[1][:, 1]
         return [
             fast - 58.0,
@@ -155,7 +156,7 @@ def lco_lzc_n15() -> dict[str, object]:
             *high_voltage(q, (141.7, 0.969), (218.4, 213.4, 209.7, 0.943), 0.758),
         ]
 
-    start = [0.0686, 0.113, 0.205, 0.09, 4.0, 1.8e-3, 0.38, 0.0927, 0.648]
+    start = [0.0576, 0.113, 0.205, 0.09, 4.0, 1.8e-3, 0.38, 0.0927, 0.648]
     x = solve(misses, start, [2e-3, 5e-3, 5e-3, 5e-3, 0.1, 5e-5, 5e-3, 5e-3, 5e-3])
     CATHODES["lco"] = curve.changed(step=x[7], bend=x[8])
     return rounded(**parameters(x), step=x[7], bend=x[8])
@@ -230,12 +231,68 @@ def lco_lznc_x0() -> dict[str, object]:
     return rounded(**parameters(solve(misses, [0.03, 0.1, 0.02, 0.008], [1e-3, 1e-3, 2e-3, 1e-4])))
 
 
+def lfp_at_rates(
+    p: FullCellParameters,
+    points: dict[float, float],
+    long: tuple[float, int, float],
+    start: list[float],
+) -> dict[str, object]:
+    """Capacities (mAh/g) by rate at 30 degC, and what (rate, cycles, share) is left after three cycles at 0.2C."""
+
+    def parameters(x: np.ndarray) -> dict[str, object]:
+        return {"lag_rates": tuple(points), "lags": tuple(x[: len(points)]), "fade_per_cycle": x[-1]}
+
+    def misses(x: np.ndarray) -> list[float]:
+        if np.any(np.diff(x[:-1]) <= 0.0) or np.any(x <= 0.0):
+            return [1e6] * len(x)
+        q = p.model_copy(update=parameters(x))
+        ladder = [one[:, 1].mean() for one in cycles(q, *((r, 5, 3.8, 2.5) for r in points), celsius=30.0)]
+        after = cycles(q, (0.2, 3, 3.8, 2.5), (long[0], long[1], 3.8, 2.5), celsius=30.0)[1][:, 1]
+        return [
+            *(found - target for found, target in zip(ladder, points.values(), strict=True)),
+            percent(after[-1] / after[0], long[2]),
+        ]
+
+    return rounded(**parameters(solve(misses, start, [1e-3] * len(points) + [1e-5])))
+
+
+def lfp_qcpe() -> dict[str, object]:
+    points = {0.2: 155.0, 0.5: 145.0, 1.0: 136.0, 2.0: 128.6, 5.0: 113.3, 10.0: 106.4}
+    start = [0.04, 0.07, 0.1, 0.12, 0.17, 0.19, 1.5e-4]
+    return lfp_at_rates(CELLS["lfp-qcpe"], points, (2.0, 1300, 0.817), start)
+
+
+def lfp_lagp() -> dict[str, object]:
+    points = {0.2: 150.0, 1.0: 110.0, 5.0: 10.0}
+    return lfp_at_rates(CELLS["lfp-lagp"], points, (0.2, 100, 0.9), [0.05, 0.17, 0.45, 1e-3])
+
+
+def lfp_llzto_pdol() -> dict[str, object]:
+    points = {0.2: 166.0, 0.5: 158.5, 1.0: 149.4, 2.0: 137.9, 5.0: 116.9, 10.0: 101.2}
+    start = [0.01, 0.03, 0.06, 0.1, 0.16, 0.2, 2.5e-4]
+    return lfp_at_rates(CELLS["lfp-llzto-pdol"], points, (10.0, 1400, 1.0 - 1400 * 0.021e-2), start)
+
+
+def lco_qcpe() -> dict[str, object]:
+    p = CELLS["lco-qcpe"]
+
+    def misses(x: np.ndarray) -> list[float]:
+        q = p.model_copy(update={"lag_rates": (0.2,), "lags": (x[0],)})
+        return [cycles(q, (0.2, 1, 4.45, 2.8), celsius=30.0)[0][0, 1] - 165.1]
+
+    return rounded(lag_rates=(0.2,), lags=tuple(solve(misses, [0.02], [1e-3])))
+
+
 CALIBRATIONS = {
     "lfp-zni2": lfp_zni2,
     "lco-lzc-n15": lco_lzc_n15,
     "lco-lzc": lco_lzc,
     "lco-lznc": lco_lznc,
     "lco-lznc-x0": lco_lznc_x0,
+    "lfp-qcpe": lfp_qcpe,
+    "lfp-lagp": lfp_lagp,
+    "lfp-llzto-pdol": lfp_llzto_pdol,
+    "lco-qcpe": lco_qcpe,
 }
 
 if __name__ == "__main__":

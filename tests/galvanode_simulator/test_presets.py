@@ -7,15 +7,21 @@ import math
 import numpy as np
 import pytest
 
-from galvanode_simulator.cells import CELLS, PRESETS, Cell, LiSymmetricCell, build_cell
+from galvanode_simulator.cells import CELLS, PRESETS, Cell, LiSymmetricCell, LiSymmetricParameters, build_cell
 
 HOUR = 3600.0
 MA_PER_CM2 = 10.0
 
 
+def symmetric(preset: str) -> LiSymmetricParameters:
+    parameters = CELLS[preset]
+    assert isinstance(parameters, LiSymmetricParameters)
+    return parameters
+
+
 def ladder(preset: str, seed: int, step: float, half_cycle: float) -> tuple[float, float]:
     """Return (last pass, first fail), mA/cm2, of a ramp in equal half-cycles."""
-    cell = LiSymmetricCell(PRESETS[preset], seed)
+    cell = LiSymmetricCell(symmetric(preset), seed)
     for number in range(1, 200):
         density = number * step
         for sign in (1, -1):
@@ -45,7 +51,7 @@ def test_a_ladder_finds_the_critical_current_density_for_any_seed(preset, step, 
 
 def life(preset: str, density: float, capacity: float, seed: int) -> float:
     """Hours of plating and stripping until the short; current in mA/cm2, capacity in mAh/cm2."""
-    cell = LiSymmetricCell(PRESETS[preset], seed)
+    cell = LiSymmetricCell(symmetric(preset), seed)
     hours = 0.0
     while cell.short is None and hours < 3000:
         for sign in (1, -1):
@@ -97,6 +103,72 @@ def test_d2_the_arc_of_the_interfaces_has_the_papers_activation_energy(preset, e
         resistances.append(cell._r_interface)
     slope = np.polyfit(1 / kelvin, np.log(resistances), 1)[0]
     assert slope * 8.314462618 == pytest.approx(energy, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preset", "step", "passes"), [("li-lzc-n15", 0.1, 2.7), ("li-lzc-n15", 0.05, 2.75), ("li-qcpe", 0.1, 2.4)]
+)
+def test_a10_and_c11_a_ladder_finds_the_critical_current_density(preset, step, passes):
+    for seed in range(10):
+        assert ladder(preset, seed, step, 0.5 * HOUR) == (passes, pytest.approx(passes + step))
+
+
+@pytest.mark.parametrize(("preset", "highest"), [("li-lzc-n15", 1440.0), ("li-lzc", 2230.0)])
+def test_a12_the_resistance_in_storage_is_highest_on_day_two_and_stable_after_ten_days(preset, highest):
+    cell = LiSymmetricCell(symmetric(preset), 1)
+    days: list[float] = []
+    for _ in range(16):
+        days.append(cell.impedance(0.1).real)
+        cell.hold_current(0.0, 24 * HOUR)
+    assert days.index(max(days)) == 2
+    assert max(days) == pytest.approx(highest, rel=0.002)
+    assert abs(days[15] - days[12]) < 0.05 * highest
+
+
+@pytest.mark.parametrize(
+    ("preset", "density", "millivolts"), [("li-lzc-n15", 0.1, 15.0), ("li-lzc-n15-fast", 0.5, 184.0)]
+)
+def test_a9_and_a11_polarisation_after_the_first_days_is_the_papers(preset, density, millivolts):
+    cell = LiSymmetricCell(symmetric(preset), 1)
+    cell.hold_current(0.0, 600 * HOUR)
+    amps = density * MA_PER_CM2 * cell.parameters.area
+    cell.hold_current(amps, HOUR)
+    assert 1000 * cell.voltage(amps) == pytest.approx(millivolts, rel=0.03)
+
+
+@pytest.mark.parametrize(("density", "hours"), [(0.2, 2100), (0.5, 1100), (1.0, 300)])
+def test_c12_the_coated_membrane_lives_as_long_as_in_the_paper_and_not_much_longer(density, hours):
+    for seed in range(3):
+        assert hours * 1.02 < life("li-qcpe", density, density, seed) < hours * 1.08
+
+
+@pytest.mark.parametrize(("preset", "ohms", "exchange"), [("li-qcpe", 450.0, 0.171), ("li-lagp", 1200.0, 0.133)])
+def test_c4_and_c10_resistance_and_exchange_current_at_30_degc_are_the_papers(preset, ohms, exchange):
+    cell = LiSymmetricCell(symmetric(preset), 1)
+    cell.set_temperature(303.15)
+    assert cell.impedance(1e-3).real == pytest.approx(ohms, rel=0.002)
+    # Charge transfer of two equal electrodes at high overvoltage: a factor of 10 in current is 2 x 2.303 (2RT/F).
+    volts = []
+    for density in (10.0, 100.0):
+        amps = exchange * density * MA_PER_CM2 * cell.parameters.area
+        fresh = LiSymmetricCell(symmetric(preset).model_copy(update={"critical_current_density": 1e6}), 1)
+        fresh.set_temperature(303.15)
+        fresh.hold_current(amps, 60.0)
+        volts.append(fresh.v2)
+    assert volts[1] - volts[0] == pytest.approx(2.0 * 2.303 * 2.0 * 8.314 * 303.15 / 96485.0, rel=0.01)
+    assert volts[0] == pytest.approx(4.0 * 8.314 * 303.15 / 96485.0 * math.asinh(10.0 / 2.0), rel=0.01)
+
+
+@pytest.mark.parametrize(("preset", "transference"), [("li-qcpe-salt", 0.56), ("li-lagp-salt", 0.19)])
+def test_c2_bruce_and_vincents_method_finds_the_papers_transference_number(preset, transference):
+    cell = LiSymmetricCell(symmetric(preset), 1)
+    volts, interface = 0.01, cell._r_interface
+    cell.hold_voltage(volts, 1.0)
+    initial = cell.current(volts)
+    cell.hold_voltage(volts, 10 * HOUR)
+    steady = cell.current(volts)
+    found = steady * (volts - initial * interface) / (initial * (volts - steady * interface))
+    assert found == pytest.approx(transference, abs=0.01)
 
 
 @pytest.mark.parametrize("preset", sorted(CELLS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -54,7 +54,8 @@ class Spectrum:
 def spectra(data: RunData) -> list[Spectrum]:
     """Return the spectra of a run in their order.
 
-    A spectrum is what one step measured; of a step that was repeated, the last complete attempt counts.
+    A spectrum is what one step measured: the mean of its complete passes over the frequencies, of which there are
+    several where the recipe says ``averages`` or where the step was repeated after an interruption.
     Raises ``InvalidInput`` if a point is no number, a frequency not above 0 or |Z| 0.
     """
     return data.once("spectra", lambda: _found(data))
@@ -80,7 +81,7 @@ def _found(data: RunData) -> list[Spectrum]:
     check_spectrum(frequency, impedance)
     time, step = data.column(TEST_TIME)[rows], data.column(STEP)[rows].astype(np.int64)
     temperature = data.nullable(TEMPERATURE)[rows]
-    best: dict[int, Spectrum] = {}
+    passes: dict[int, list[Spectrum]] = {}
     for begin, end in pairwise(_edges(frequency, step)):
         if end - begin < MIN_POINTS:
             continue
@@ -94,10 +95,29 @@ def _found(data: RunData) -> list[Spectrum]:
             float(kelvin.mean()) if len(kelvin) else None,
             float(np.ptp(kelvin)) if len(kelvin) else 0.0,
         )
-        before = best.get(spectrum.step_count)
-        if before is None or len(spectrum.frequency) >= len(before.frequency):
-            best[spectrum.step_count] = spectrum
-    return sorted(best.values(), key=lambda spectrum: spectrum.started_s)
+        passes.setdefault(spectrum.step_count, []).append(spectrum)
+    return sorted((_mean(each) for each in passes.values()), key=lambda spectrum: spectrum.started_s)
+
+
+def _mean(passes: list[Spectrum]) -> Spectrum:
+    """Return the mean of the passes that are complete, at the frequencies of the last of them."""
+    longest = max(len(each.frequency) for each in passes)
+    last = [each for each in passes if len(each.frequency) == longest][-1]
+    alike = [
+        each
+        for each in passes
+        if len(each.frequency) == longest and np.allclose(each.frequency, last.frequency, rtol=1e-3, atol=0.0)
+    ]
+    if len(alike) == 1:
+        return last
+    kelvin = [each.temperature_k for each in alike if each.temperature_k is not None]
+    return replace(
+        last,
+        impedance=np.mean([each.impedance for each in alike], axis=0),
+        started_s=alike[0].started_s,
+        temperature_k=float(np.mean(kelvin)) if kelvin else None,
+        temperature_span_k=max(each.temperature_span_k for each in alike),
+    )
 
 
 def _edges(frequency: Floats, step: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> list[int]:

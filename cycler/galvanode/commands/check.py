@@ -1,97 +1,209 @@
-"""``galvanode check``: what a recipe would do, told from the recipe and from a dry run on a simulated cell."""
+"""``galvanode check``: what a recipe would do, and what looks wrong, told from the recipe and from a dry run."""
 
 from __future__ import annotations
 
 import json
 import math
-import tempfile
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from galvanode.cell import read_cell
-from galvanode.commands.foreground import duration_text, follow_with_progress
-from galvanode.commands.session import Submission, channel_named_after, session
-from galvanode.instrument.bench import read_bench
+from galvanode.cell import CellUnderTest, read_cell
+from galvanode.commands.dry_run import DryRun, dry_run, warnings_of_run
+from galvanode.commands.executed import ExecutedStep
+from galvanode.commands.expansion import Line, MoreTurns, expansion
+from galvanode.commands.foreground import duration_text, progress_bar
+from galvanode.commands.rehearsal import reach_of
+from galvanode.commands.session import Submission, channel_named_after
+from galvanode.document import did_you_mean
+from galvanode.engine.control import Refused
+from galvanode.errors import InvalidInput
+from galvanode.instrument.bench import Bench, read_bench
 from galvanode.library import find_file, library
-from galvanode.recipe import compile_recipe, describe, estimate, read_recipe
+from galvanode.recipe import Recipe, compile_recipe, describe, estimate, read_recipe
+from galvanode.recipe.outlook.warnings import Warning, warnings_of  # noqa: A004
 from galvanode.recipe.program import Program
-from galvanode.store.read import Store
+from galvanode.units import format_quantity
+
+_DONE, _FAILED, _BAD_INPUT = 0, 1, 2
+_C_PER_MAH = 3.6
+_REASONS = 2
+"""Why further turns ended: so many reasons are told."""
+_NOTHING_C = 3.6e-6
+"""1 nAh: less is noise of the current's zero."""
 
 
-async def check_recipe(
-    recipe: Path, cell: Path | None, parameters: dict[str, str], *, as_json: bool, out: Console
-) -> None:
-    """Validate a recipe; with a cell, print its schedule and what a dry run gave.
+@dataclass(frozen=True)
+class Options:
+    """What ``galvanode check`` was asked for, beside the recipe."""
+
+    cell: Path | None = None
+    """None takes the cell that the recipe names as its example."""
+    like: str | None = None
+    """Simulated cell to run on; None takes the one that bears the cell's name."""
+    parameters: Mapping[str, str] | None = None
+    dry_run: bool = True
+    show_all: bool = False
+    """Print every executed step, not only the first turn of each loop."""
+
+
+@dataclass
+class Checked:
+    """What is known of a recipe on a cell."""
+
+    recipe: Recipe
+    program: Program
+    cell: CellUnderTest
+    warnings: list[Warning]
+    run: DryRun | None = None
+    no_run: str | None = None
+    """Why there was no dry run."""
+    status: int = _DONE
+
+
+async def check_recipe(recipe: Path, options: Options, out: Console, *, as_json: bool) -> int:
+    """Validate a recipe; print its schedule, what a dry run gave and what looks wrong. Returns the exit status.
 
     Raises ``InvalidInput`` with the place of the first fault.
     """
-    recipe = find_file(recipe)
-    source = read_recipe(recipe)
+    path = find_file(recipe)
+    source = read_recipe(path)
+    cell = _cell(source, options.cell)
     if cell is None:
-        if as_json:
-            typer.echo(json.dumps({"title": source.title, "parameters": sorted(source.parameters)}))
+        _print_well_formed(source, out, as_json=as_json)
+        return _DONE
+    checked = await _check(path, source, cell, options)
+    if as_json:
+        typer.echo(json.dumps(_as_json(checked), allow_nan=False))
+    else:
+        _print(checked, path, out, show_all=options.show_all)
+    return checked.status
+
+
+def _cell(recipe: Recipe, asked: Path | None) -> Path | None:
+    if asked is not None:
+        return find_file(asked, "cells")
+    example = recipe.text.example_cell
+    return None if example is None else find_file(example, "cells")
+
+
+async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Checked:
+    under_test, parameters = read_cell(cell), dict(options.parameters or {})
+    program = compile_recipe(source, under_test, parameters)
+    bench = read_bench(library() / "benches" / "simulated.yaml")
+    channel = _channel(bench, cell, options.like)
+    reach = None if channel is None else reach_of(bench, channel)
+    static = warnings_of(program, source) if reach is None else warnings_of(program, source, reach)
+    checked = Checked(source, program, under_test, static)
+    if channel is None:
+        checked.no_run = _which_cells(bench, cell)
+    elif not options.dry_run:
+        checked.no_run = "No dry run was asked for."
+    else:
+        try:
+            with progress_bar() as bar:
+                task = bar.add_task("dry run", total=1.0, note="")
+
+                def report(state: dict[str, Any]) -> None:
+                    note = f"{state['test_time_s'] / 3600:,.1f} h, cycle {state['cycle']}"
+                    bar.update(task, completed=state["progress"] or 0.0, note=note)
+
+                checked.run = await dry_run(bench, Submission(channel, path, cell, parameters), report)
+        except Refused as refused:
+            checked.no_run, checked.status = f"No dry run: {refused}", _BAD_INPUT
         else:
-            out.print(f"{source.title}: the recipe is well formed. Give it a --cell to see its schedule.")
-        return
-    cell = find_file(cell, "cells")
-    program = compile_recipe(source, read_cell(cell), parameters)
-    bounds = estimate(program)
-    report: dict[str, Any] = {
+            checked.warnings = _together(static, warnings_of_run(program, checked.run))
+            checked.status = _DONE if checked.run.completed else _FAILED
+    return checked
+
+
+def _channel(bench: Bench, cell: Path, like: str | None) -> str | None:
+    """Return the simulated channel to run on. Raises ``InvalidInput`` for a ``like`` that there is not."""
+    if like is None:
+        return channel_named_after(bench, cell)
+    channel = channel_named_after(bench, Path(like))
+    if channel is None:
+        raise InvalidInput(f"--like {like!r} is no simulated cell{_nearest(bench, like)}: {_names(bench)}")
+    return channel
+
+
+def _which_cells(bench: Bench, cell: Path) -> str:
+    nearest = _nearest(bench, cell.stem).removeprefix("; ")
+    said = f"No dry run: no simulated cell is called {cell.stem!r}; name one that comes close with --like"
+    return f"{said} ({nearest}): {_names(bench)}" if nearest else f"{said}: {_names(bench)}"
+
+
+def _nearest(bench: Bench, name: str) -> str:
+    hint = did_you_mean(name.replace("_", "-"), _cells(bench))
+    return hint if "did you mean" in hint else ""
+
+
+def _names(bench: Bench) -> str:
+    return ", ".join(_cells(bench))
+
+
+def _cells(bench: Bench) -> list[str]:
+    return sorted(name.replace("_", "-") for name in bench.channels)
+
+
+def _together(*kinds: list[Warning]) -> list[Warning]:
+    return sorted((item for kind in kinds for item in kind), key=lambda item: item.line or 0)
+
+
+# --- as JSON ------------------------------------------------------------------------------------------------
+
+
+def _as_json(checked: Checked) -> dict[str, Any]:
+    program, bounds = checked.program, estimate(checked.program)
+    return {
         "title": program.title,
+        "cell": checked.cell.name,
         "parameters": program.parameters,
         "duration_s": _bounds(bounds.duration_s),
         "steps": _bounds(bounds.steps),
         "samples": _bounds(bounds.samples),
-        "dry_run": await _dry_run(Submission("", recipe, cell, parameters)),
+        "schedule": [row._asdict() for row in describe(program)],
+        "warnings": [item._asdict() for item in checked.warnings],
+        "dry_run": None if checked.run is None else checked.run.as_json(),
+        "no_dry_run": checked.no_run,
     }
+
+
+def _bounds(bounds: tuple[float, float]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in bounds]
+
+
+# --- for people ---------------------------------------------------------------------------------------------
+
+
+def _print_well_formed(recipe: Recipe, out: Console, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(report, allow_nan=False))
+        typer.echo(json.dumps({"title": recipe.title, "parameters": sorted(recipe.parameters)}))
         return
-    out.print(program.title, style="bold", highlight=False)
+    out.print(f"{recipe.title}: the recipe is well formed. Give it a --cell to see its schedule.", markup=False)
+
+
+def _print(checked: Checked, path: Path, out: Console, *, show_all: bool) -> None:
+    program = checked.program
+    out.print(program.title, style="bold", highlight=False, markup=False)
     for name, value in program.parameters.items():
         out.print(f"  {name} = {value}", highlight=False, markup=False)
     _print_schedule(program, out)
+    bounds = estimate(program)
     longest, most = bounds.duration_s.high, bounds.samples.high
     if math.isfinite(longest) and math.isfinite(most):
         out.print(f"At most {duration_text(longest)} and {most:,.0f} regular samples", highlight=False)
-    _print_dry_run(report["dry_run"], out)
-
-
-async def _dry_run(submission: Submission) -> dict[str, Any] | None:
-    """Run the recipe on the simulated cell that bears the cell file's name; None if there is none."""
-    bench = library() / "benches" / "simulated.yaml"
-    channel = channel_named_after(read_bench(bench), submission.cell)
-    if channel is None:
-        return None
-    with tempfile.TemporaryDirectory(prefix="galvanode-check-", ignore_cleanup_errors=True) as scratch:
-        async with session(Path(scratch), bench, speed=math.inf, seed=0) as station:
-            run_id = await station.submit(
-                Submission(channel, submission.recipe, submission.cell, submission.parameters)
-            )
-            await follow_with_progress(station, {run_id: "dry run"})
-        store = Store(Path(scratch))
-        run = store.run(run_id)
-        samples = store.samples(run_id, columns=["Voltage / V", "Current / A"])
-        window = {name: _window(samples.column(name).to_numpy()) for name in samples.column_names}
-        return {
-            "cell": channel,
-            "state": run.state,
-            "end_reason": run.end_reason,
-            "duration_s": run.test_time_s,
-            "samples": run.samples,
-            "voltage_V": window["Voltage / V"],
-            "current_A": window["Current / A"],
-        }
-
-
-def _window(values: NDArray[np.float64]) -> dict[str, float] | None:
-    return {"min": float(values.min()), "max": float(values.max())} if values.size else None
+    if checked.run is None:
+        out.print(checked.no_run or "", highlight=False, markup=False)
+    else:
+        _print_dry_run(checked.run, expansion(program, checked.run.steps, whole=show_all), checked.cell, out)
+    _print_warnings(checked.warnings, path, out)
 
 
 def _print_schedule(program: Program, out: Console) -> None:
@@ -115,20 +227,106 @@ def _print_schedule(program: Program, out: Console) -> None:
             out.print(f"{label}: {shared.pop()}", highlight=False, markup=False)
 
 
-def _print_dry_run(dry_run: dict[str, Any] | None, out: Console) -> None:
-    if dry_run is None:
-        out.print("No simulated cell bears this cell's name, so there was no dry run.", highlight=False)
+def _print_dry_run(run: DryRun, lines: list[Line], cell: CellUnderTest, out: Console) -> None:
+    record = run.record
+    out.print(
+        f"Dry run on the simulated cell {run.channel}: {record.state} ({record.end_reason})",
+        style="" if run.completed else "red",
+        highlight=False,
+        markup=False,
+    )
+    per_c, unit = _specific(cell)
+    table = Table(Column("step", min_width=12))
+    for name in ("duration", "mAh", unit, "samples", "voltage / V"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("ended by", min_width=12)
+    told: set[str] = set()
+    for line in lines:
+        measured = line.voltage_v is not None
+        table.add_row(
+            _what(line),
+            duration_text(line.duration_s),
+            _charge(line, _C_PER_MAH) if measured else "",
+            _charge(line, per_c) if measured else "",
+            f"{line.samples:,}",
+            _voltage(line.voltage_v),
+            _ended_by(line, told),
+            style="dim" if isinstance(line, MoreTurns) else None,
+        )
+    out.print(table)
+    everything = MoreTurns(1, tuple(run.steps))
+    counted = f"{len(run.steps):,} step{'' if len(run.steps) == 1 else 's'}"
+    totals = [f"{duration_text(record.test_time_s)}, {record.samples:,} samples in {counted}"]
+    if everything.charged_c or everything.discharged_c:
+        amounts = [_charge(everything, unit_c).replace("\n", ", ") for unit_c in (_C_PER_MAH, per_c)]
+        totals.append(f"{amounts[0]} mAh ({amounts[1]} {unit})")
+    if run.voltage_v is not None and run.current_a is not None:
+        totals.append(f"voltage {run.voltage_v[0]:.4g} to {run.voltage_v[1]:.4g} V")
+        totals.append(f"current {run.current_a[0]:.4g} to {run.current_a[1]:.4g} A")
+    out.print("\n".join(f"  {item}" for item in totals), highlight=False, markup=False)
+
+
+def _print_warnings(warnings: list[Warning], path: Path, out: Console) -> None:
+    if not warnings:
         return
-    voltage, current = dry_run["voltage_V"], dry_run["current_A"]
-    lines = [
-        f"Dry run on the simulated cell {dry_run['cell']}: {dry_run['state']} ({dry_run['end_reason']})",
-        f"  {duration_text(dry_run['duration_s'])}, {dry_run['samples']:,} samples",
-    ]
-    if dry_run["samples"]:
-        lines.append(f"  voltage {voltage['min']:.4g} to {voltage['max']:.4g} V")
-        lines.append(f"  current {current['min']:.4g} to {current['max']:.4g} A")
-    out.print("\n".join(lines), highlight=False, markup=False)
+    out.print("What looks wrong:", style="yellow", highlight=False)
+    for item in warnings:
+        place = str(path) if item.line is None else f"{path}:{item.line}"
+        out.print(f"  {place}: {item.text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
-def _bounds(bounds: tuple[float, float]) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in bounds]
+def _specific(cell: CellUnderTest) -> tuple[float, str]:
+    """Return the charge in C that counts as 1, and its unit: per mass where the cell states one, else per area."""
+    if cell.active_mass is not None:
+        return _C_PER_MAH * cell.active_mass * 1e3, "mAh/g"
+    return _C_PER_MAH * cell.area * 1e4, "mAh/cm2"
+
+
+def _what(line: Line) -> str:
+    if isinstance(line, MoreTurns):
+        return f"... {line.turns:,} more turn{'s' if line.turns > 1 else ''}"
+    return " ".join(filter(None, [str(line.step_id or ""), line.name, _setpoint(line)]))
+
+
+def _charge(line: Line, unit_c: float) -> str:
+    """Return a charge with its sign, 4 digits; both, one beneath the other, where it went both ways."""
+    into, out = (amount if amount > _NOTHING_C else 0.0 for amount in (line.charged_c, line.discharged_c))
+    if into and out:
+        return f"+{into / unit_c:.4g}\n-{out / unit_c:.4g}"
+    return f"{(into - out) / unit_c:.4g}"
+
+
+_DIMENSIONS = {"current": "current", "voltage": "voltage", "power": "power", "resistance": "resistance"}
+
+
+def _setpoint(step: ExecutedStep) -> str:
+    dimension = _DIMENSIONS.get(step.mode)
+    return "" if step.setpoint is None or dimension is None else format_quantity(step.setpoint, dimension)
+
+
+def _voltage(window: tuple[float, float] | None) -> str:
+    """Return both ends to 0.1 mV."""
+    if window is None:
+        return ""
+    low, high = (f"{round(end, 4) + 0.0:.4f}".rstrip("0").rstrip(".") for end in window)
+    return low if low == high else f"{low} … {high}"
+
+
+def _ended_by(line: Line, told: set[str]) -> str:
+    """Return why a line ended; of further turns only what was not told before."""
+    reasons = line.end_reasons if isinstance(line, MoreTurns) else [line.end_reason]
+    new = [reason for reason in dict.fromkeys(_in_short(reason) for reason in reasons) if reason not in told]
+    told.update(new)
+    if not isinstance(line, MoreTurns):
+        return _in_short(line.end_reason)
+    if not new:
+        return "likewise"
+    return ", ".join(new[:_REASONS]) + (f", and {len(new) - _REASONS:,} more" if len(new) > _REASONS else "")
+
+
+def _in_short(reason: str) -> str:
+    """Return a reason without what is in brackets and without the numbers behind a detector's verdict."""
+    return ": ".join(_IN_BRACKETS.sub("", reason).split(": ")[:2])
+
+
+_IN_BRACKETS = re.compile(r" \([^()]*\)")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from galvanode.cell import read_cell
+from galvanode.commands.asking import Operator, can_ask, read_answers
 from galvanode.commands.session import Session, Submission, pick_channel, session, summary_of
 from galvanode.engine.signals import ending_signals
 from galvanode.errors import GalvanodeError
@@ -39,10 +40,15 @@ async def run_in_foreground(
     seed: int,
     data_dir: Path,
     as_json: bool,
+    answers: dict[str, str] | None = None,
 ) -> int:
-    """Run a recipe to its end and print a summary. Returns the exit status."""
+    """Run a recipe to its end and print a summary. Returns the exit status.
+
+    What it asks is answered from ``answers`` (by the question's name or line), else on the terminal.
+    """
     recipe, cell, bench = find_file(recipe), find_file(cell, "cells"), find_file(bench, "benches")
-    compile_recipe(read_recipe(recipe), read_cell(cell), parameters)  # refuse before anything is started
+    program = compile_recipe(read_recipe(recipe), read_cell(cell), parameters)  # refuse before anything is started
+    ready = read_answers(program, recipe, answers or {}, ask=can_ask())
     bench_file = read_bench(bench)
     target = pick_channel(bench_file, channel, cell)
     if speed is None and all(entry.simulated is not None for entry in bench_file.instruments.values()):
@@ -50,7 +56,7 @@ async def run_in_foreground(
     started = time.monotonic()
     async with session(data_dir, bench, speed=speed, seed=seed) as station:
         run_id = await station.submit(Submission(target, recipe, cell, parameters))
-        await follow_with_progress(station, {run_id: recipe.stem})
+        await follow_with_progress(station, {run_id: recipe.stem}, Operator(ready, ask=can_ask()))
     store = Store(data_dir)
     record = store.run(run_id)
     print_summary(summary_of(store, record, time.monotonic() - started), as_json=as_json)
@@ -134,10 +140,15 @@ def progress_bar() -> Progress:
     )
 
 
-async def follow_with_progress(station: Session, runs: dict[str, str]) -> None:
-    """Show a bar for each run (id -> label) until all have ended; Ctrl-C stops them in order."""
+async def follow_with_progress(station: Session, runs: dict[str, str], operator: Operator | None = None) -> None:
+    """Show a bar for each run (id -> label) until all have ended; Ctrl-C stops them in order.
+
+    ``operator`` answers what they ask. Raises what kept it from doing so, after all have been stopped.
+    """
+    operator = operator or Operator({}, ask=False)
     with progress_bar() as bar:
         tasks = {run: bar.add_task(label, total=1.0, note="") for run, label in runs.items()}
+        operator.shown = lambda shown: bar.start() if shown else bar.stop()
 
         def report(states: dict[str, dict[str, Any]]) -> None:
             for run, task in tasks.items():
@@ -146,18 +157,22 @@ async def follow_with_progress(station: Session, runs: dict[str, str]) -> None:
                     bar.update(task, completed=1.0, note="done")
                 else:
                     bar.update(task, completed=state["progress"] or 0.0, note=_note(state))
+            operator.look(station, {run: states[run] for run in tasks if run in states})
 
         following = asyncio.ensure_future(station.follow(list(runs), report))
         ending = ending_signals()
         try:
-            await asyncio.wait([following, ending], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([following, ending, operator.failed], return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
                 err.print("stopping: every channel is made safe", highlight=False)
                 await station.stop_all()
             await following
+            if operator.failed.done():
+                operator.failed.result()
         finally:
             ending.cancel()
             following.cancel()
+            await operator.close()
 
 
 def duration_text(seconds: float) -> str:
@@ -168,7 +183,7 @@ def duration_text(seconds: float) -> str:
 
 
 def _note(state: dict[str, Any]) -> str:
-    if state["voltage_V"] is None:
+    if state["voltage_V"] is None or state["state"] == "waiting":
         return state["state"]
     hours = state["test_time_s"] / 3600
     return f"{hours:,.1f} h  cycle {state['cycle']}  {state['step_name']}  {state['voltage_V'] * 1e3:.1f} mV"

@@ -54,7 +54,7 @@ def _cycling(current_density: str, duration: str) -> dict[str, str]:
 
 def _conductivity(row: str, what: str, cell: str, expected: float) -> Figure:
     return Figure(
-        row, f"conductivity, {what}", "a1-ionic-conductivity", f"blocking-{cell}", "ionic_conductivity",
+        row, f"conductivity, {what}", f"{row.lower()}-ionic-conductivity", f"blocking-{cell}", "ionic_conductivity",
         expected, 0.03 * expected, "mS/cm",
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def _activation(row: str, what: str, cell: str, expected: float) -> Figure:
     return Figure(
         row,
         f"activation energy, {what}",
-        "a2-arrhenius",
+        f"{row.lower()}-arrhenius",
         f"blocking-{cell}",
         "activation_energy",
         expected,
@@ -72,9 +72,9 @@ def _activation(row: str, what: str, cell: str, expected: float) -> Figure:
     )
 
 
-def _electronic(what: str, cell: str, expected: float) -> Figure:
+def _electronic(row: str, what: str, cell: str, expected: float) -> Figure:
     return Figure(
-        "A3", f"electronic conductivity, {what}", "a3-electronic-conductivity", f"blocking-{cell}",
+        row, f"electronic conductivity, {what}", f"{row.lower()}-electronic-conductivity", f"blocking-{cell}",
         "electronic_conductivity", expected, 0.05 * expected, "S/cm",
     )  # fmt: skip
 
@@ -95,8 +95,28 @@ def _efficiency(row: str, what: str, recipe: str, cell: str, expected: float) ->
     return Figure(row, f"ICE, {what}", recipe, cell, "initial_coulombic_efficiency", expected, 0.5, "%")
 
 
+def _retained(row: str, what: str, recipe: str, cell: str, expected: float) -> Figure:
+    """What is left of a capacity: one in a hundred is what temperature and timing of a long run allow."""
+    return Figure(row, f"retention, {what}", recipe, cell, "capacity_retention", expected, 1.0, "%")
+
+
+def _at_rates(row: str, what: str, recipe: str, cell: str, expected: dict[str, float]) -> tuple[Figure, ...]:
+    return tuple(
+        _capacity(row, f"{what} at {rate.replace('_return', ', back')}", recipe, cell, f"discharge_capacity_{rate}", q)
+        for rate, q in expected.items()
+    )
+
+
+def _interfacial(what: str, cell: str, expected: float) -> Figure:
+    return Figure(
+        "D2", f"interfacial activation energy, {what}", "d2-interface-activation", cell,
+        "interface_activation_energy", expected, 0.4, "kJ/mol",
+    )  # fmt: skip
+
+
 _HIGH, _LOW = "5 V vs Li+/Li", "0.5 V vs Li+/Li"
 _D5 = {"0.1C": 155.8, "0.2C": 147.6, "0.3C": 145.1, "0.5C": 143.7, "0.8C": 124.4, "1C": 112.0, "0.1C_return": 152.5}
+_C13 = {"0.2C": 166.0, "0.5C": 158.5, "1C": 149.4, "2C": 137.9, "5C": 116.9, "10C": 101.2}
 _B6 = {"0.4C": 122.1, "0.6C": 113.9, "0.8C": 107.1, "1C": 100.0}
 
 FIGURES = (
@@ -109,9 +129,9 @@ FIGURES = (
     ),
     _activation("A2", "LZC", "lzc", 0.349),
     _activation("A2", "N0.15", "lzc-n015", 0.244),
-    _electronic("LZC", "lzc", 8.50e-10),
-    _electronic("N0.05", "lzc-n005", 5.08e-10),
-    _electronic("N0.15", "lzc-n015", 1.99e-10),
+    _electronic("A3", "LZC", "lzc", 8.50e-10),
+    _electronic("A3", "N0.05", "lzc-n005", 5.08e-10),
+    _electronic("A3", "N0.15", "lzc-n015", 1.99e-10),
     _onset("A4", "LZC", "a4-linear-sweep", "lzc", "oxidation", 4.03, _HIGH),
     _onset("A4", "LZC", "a4-linear-sweep", "lzc", "reduction", 1.76, _LOW),
     _onset("A4", "N0.15", "a4-linear-sweep", "lzc-n015", "oxidation", 4.08, _HIGH),
@@ -120,6 +140,8 @@ FIGURES = (
     _efficiency("A5", "N0.15", "a5-first-cycle", "lco-liin-lzc-n015", 96.9),
     _capacity("A5", "first discharge, LZC", "a5-first-cycle", "lco-liin-lzc", "first_discharge_capacity", 128.5),
     _efficiency("A5", "LZC", "a5-first-cycle", "lco-liin-lzc", 93.3),
+    _capacity("A6", "N0.15 at 1C", "a6-rate-capability", "lco-liin-lzc-n015", "discharge_capacity_1C", 58.0),
+    _retained("A7", "N0.15, 150 cycles", "a7-long-cycling", "lco-liin-lzc-n015", 79.0),
     *(
         _capacity("A8", f"cycle {n}, {what}", "a8-high-voltage", cell, f"discharge_capacity_cycle_{n}", expected)
         for what, cell, capacities in (
@@ -129,15 +151,49 @@ FIGURES = (
     ),
     _efficiency("A8", "N0.15", "a8-high-voltage", "lco-liin-lzc-n015", 94.3),
     _efficiency("A8", "LZC", "a8-high-voltage", "lco-liin-lzc", 92.3),
+    _retained("A8", "N0.15, 120 cycles", "a8-high-voltage", "lco-liin-lzc-n015", 75.8),
+    _retained("A8", "LZC, 120 cycles", "a8-high-voltage", "lco-liin-lzc", 71.0),
+    Figure(
+        "A9", "polarisation at the end, N0.15", "a9-li-li-cycling", "li-lzc-n015", "last_polarisation", 15.0, 1.0, "mV"
+    ),
+    Figure("A9", "life, N0.15, at least", "a9-li-li-cycling", "li-lzc-n015", "lifetime", 3000.0, 4.0, "h"),
+    Figure(
+        "A10", "voltage drop, N0.15", "a10-critical-current-density", "li-lzc-n015", "first_failure",
+        2.8, _RUNG, "mA/cm2",
+    ),
+    Figure(
+        "A11", "polarisation at the end", "a11-li-li-cycling", "li-lzc-n015-fast", "last_polarisation", 184.0, 5.0, "mV"
+    ),
     _conductivity("B1", "LZNC", "lznc", 1.03),
+    _conductivity("B1", "LZNC, x = 0", "lznc-x0", 0.515),
     _conductivity("B1", "LZNC annealed", "lznc-annealed", 1.46e-4),
     _activation("B2", "LZNC", "lznc", 0.327),
+    _electronic("B3", "LZC", "lznc-x0", 8.11e-9),
+    _electronic("B3", "LZNC", "lznc", 1.09e-9),
     _onset("B4", "LZNC", "b4-anodic-sweep", "lznc", "oxidation", 4.02, None),
-    *(
-        _capacity("B6", f"LZNC at {rate}", "b6-rate-capability", "full-lznc", f"discharge_capacity_{rate}", expected)
-        for rate, expected in _B6.items()
-    ),
+    _capacity("B5", "first discharge, LZNC", "b5-first-cycle", "full-lznc", "first_discharge_capacity", 127.4),
+    _efficiency("B5", "LZNC", "b5-first-cycle", "full-lznc", 95.19),
+    _capacity("B5", "first discharge, LZC", "b5-first-cycle", "full-lzc", "first_discharge_capacity", 118.16),
+    _efficiency("B5", "LZC", "b5-first-cycle", "full-lzc", 92.35),
+    *_at_rates("B6", "LZNC", "b6-rate-capability", "full-lznc", _B6),
     Figure("B6", "LZNC, back at 0.2C", "b6-rate-capability", "full-lznc", "return_to_first_rate", 92.0, 2.0, "%"),
+    _retained("B7", "LZNC, 100 cycles", "b7-cycling-with-impedance", "full-lznc", 91.4),
+    _retained("B7", "LZC, 100 cycles", "b7-cycling-with-impedance", "full-lzc", 59.0),
+    _activation("C1", "QCPE@P-DOL", "qcpe", 0.14),
+    _activation("C1", "uncoated", "lagp", 0.16),
+    _onset("C3", "QCPE@P-DOL", "c3-anodic-sweep", "qcpe", "oxidation", 4.7, None),
+    *_at_rates("C6", "LFP", "c6-rate-capability", "lfp-qcpe", {"5C": 113.3}),
+    _capacity("C9", "LCO to 4.45 V", "c9-lco-high-voltage", "lco-qcpe", "first_discharge_capacity", 165.1),
+    Figure(
+        "C11", "CCD, QCPE@P-DOL", "c11-critical-current-density", "li-qcpe", "critical_current_density",
+        2.4, _RUNG, "mA/cm2",
+    ),
+    Figure("C12", "life at 0.2 mA/cm2, at least", "c12-li-li-cycling", "li-qcpe", "lifetime", 2100.0, 4.0, "h"),
+    Figure(
+        "C12", "uncoated at 0.5 mA/cm2 fails after", "c12-li-li-cycling", "li-lagp", "lifetime", 60.0, 2.0, "h",
+        _cycling("0.5 mA/cm^2", "1100 h"),
+    ),
+    *_at_rates("C13", "LFP", "c13-rate-capability", "lfp-llzto-pdol", _C13),
     Figure(
         "D1", "interface, ZnI2@LLZTO", "d1-interface-resistance", "llzto-zni2",
         "interface_resistance", 10.3, 0.3, "ohm cm2",
@@ -146,6 +202,8 @@ FIGURES = (
         "D1", "its growth in 100 cycles at 0.1 mA/cm2", "d1-interface-resistance", "llzto-zni2",
         "interface_resistance_change", 3.2, 0.4, "ohm cm2",
     ),
+    _interfacial("ZnI2@LLZTO", "llzto-zni2", 19.2),
+    _interfacial("bare LLZTO", "llzto-bare", 30.3),
     Figure("D3", "CCD, ZnI2@LLZTO", RAMP, "llzto-zni2", "critical_current_density", 2.3, _RUNG, "mA/cm2"),
     Figure("D3", "CCD, bare LLZTO", RAMP, "llzto-bare", "critical_current_density", 0.15, _RUNG, "mA/cm2"),
     Figure("D3", "CCD, I2 layer", RAMP, "llzto-i2", "critical_current_density", 0.5, _RUNG, "mA/cm2"),
@@ -165,12 +223,15 @@ FIGURES = (
         "D4", "bare LLZTO shorts after", CYCLING, "llzto-bare", "lifetime", 25.0, 2.0, "h",
         _cycling("0.1 mA/cm^2", "2000 h"),
     ),
-    *(
-        _capacity("D5", f"LFP at {rate.replace('_return', ', back')}", "d5-rate-capability", "lfp-li-zni2",
-                  f"discharge_capacity_{rate}", expected)
-        for rate, expected in _D5.items()
-    ),
+    *_at_rates("D5", "LFP", "d5-rate-capability", "lfp-li-zni2", _D5),
+    _capacity("D6", "LFP at 0.5C", "d6-long-cycling", "lfp-li-zni2", "first_discharge_capacity", 143.9),
+    Figure("D6", "fade in 200 cycles", "d6-long-cycling", "lfp-li-zni2", "fade", 0.021, 0.001, "%/cycle"),
+    Figure("D6", "coulombic efficiency", "d6-long-cycling", "lfp-li-zni2", "coulombic_efficiency", 99.0, 0.5, "%"),
 )  # fmt: skip
+
+
+def _row_order(row: str) -> tuple[str, int]:
+    return row[0], int(row[1:])
 
 
 async def reproduce_rows(ids: list[str], *, as_json: bool, out: Console) -> bool:
@@ -178,7 +239,7 @@ async def reproduce_rows(ids: list[str], *, as_json: bool, out: Console) -> bool
 
     Raises ``InvalidInput`` for a row that this version does not have.
     """
-    known = sorted({figure.row for figure in FIGURES})
+    known = sorted({figure.row for figure in FIGURES}, key=_row_order)
     for row in ids:
         if row.upper() not in known:
             raise InvalidInput(f"row {row!r} cannot be reproduced by this version; it has {', '.join(known)}")
@@ -223,7 +284,7 @@ async def _measure(figures: list[Figure]) -> dict[Experiment, dict[str, Any]]:
             bench = protocols / "benches" / "simulated.yaml"
             async with session(data, bench, speed=math.inf, seed=0) as station:
                 run = await station.submit(submission)
-                await follow_with_progress(station, {run: f"{recipe[:2].upper()} {cell}"})
+                await follow_with_progress(station, {run: f"{recipe.partition('-')[0].upper()} {cell}"})
             store = Store(data)
             results[experiment] = summary_of(store, store.run(run), None)["results"]
     return results

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from galvanode.analysis import Result, analyse
+from galvanode.cell import read_cell
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
 from galvanode.engine.supervisor import Supervisor
 from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
+from galvanode.recipe import compile_recipe, read_recipe
 from galvanode.results import plain, run_data
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
@@ -37,6 +39,26 @@ class Submission:
     cell: Path
     parameters: dict[str, str]
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the station's ``submit`` takes."""
+        return {
+            "channel": self.channel,
+            "recipe": self.recipe.read_text(encoding="utf-8"),
+            "recipe_name": self.recipe.name,
+            "cell": self.cell.read_text(encoding="utf-8"),
+            "cell_name": self.cell.name,
+            "parameters": self.parameters,
+            "files": self._files(),
+        }
+
+    def _files(self) -> dict[str, str]:
+        """Return the recipes and profiles beside the recipe that it names."""
+        recipe = read_recipe(self.recipe)
+        with suppress(InvalidInput):  # the station refuses it in the same words
+            compile_recipe(recipe, read_cell(self.cell), self.parameters)
+        return recipe.shelf.used
+
 
 @dataclass
 class Session:
@@ -48,17 +70,7 @@ class Session:
 
     async def submit(self, submission: Submission) -> str:
         """Start a run and return its id. Raises ``Refused`` with the place of the fault."""
-        answer = await self.client.call(
-            "submit",
-            {
-                "channel": submission.channel,
-                "recipe": submission.recipe.read_text(encoding="utf-8"),
-                "recipe_name": submission.recipe.name,
-                "cell": submission.cell.read_text(encoding="utf-8"),
-                "cell_name": submission.cell.name,
-                "parameters": submission.parameters,
-            },
-        )
+        answer = await self.client.call("submit", submission.request)
         return str(answer["run"])
 
     async def follow(self, runs: Sequence[str], report: Callable[[dict[str, dict[str, Any]]], None]) -> list[RunRecord]:
@@ -81,6 +93,10 @@ class Session:
                 elif store.run(run).state == "interrupted":
                     raise EngineFailed(f"run {run} was interrupted and could not be resumed")
         return [store.run(run) for run in runs]
+
+    async def answer(self, run: str, value: float | None, attachment: str | None) -> None:
+        """Answer what a run waits for. Raises ``Refused`` for what does not fit, ``EngineUnavailable``."""
+        await self.client.call("answer", {"run": run, "value": value, "attachment": attachment})
 
     async def stop_all(self) -> None:
         """End every run."""

@@ -21,8 +21,8 @@ from galvanode.errors import GalvanodeError
 logger = logging.getLogger(__name__)
 
 ADDRESS_FILE = "engine.json"
-MAX_LINE = 4 * 1024 * 1024
-"""Bytes of one request or answer; a recipe is at most 1 MiB."""
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one request or answer: a recipe of at most 1 MiB, with what it names beside it."""
 CALL_TIMEOUT_S = 15.0
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[Any]]

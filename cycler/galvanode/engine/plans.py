@@ -16,7 +16,8 @@ from galvanode.instrument.tasks import (
     Sweep,
     Task,
 )
-from galvanode.recipe.program import OPEN_CIRCUIT, ImpedancePlan, Operand, Step, SweepPlan, Variable
+from galvanode.recipe.formula import parts
+from galvanode.recipe.program import OPEN_CIRCUIT, Condition, ImpedancePlan, Operand, Step, SweepPlan, Variable
 
 _LONGEST_S = 30 * 86400.0
 """Asked of an instrument where only the host knows when a step ends (a charge, say)."""
@@ -29,10 +30,20 @@ def open_circuit_is_needed(step: Step) -> bool:
     plan = step.impedance
     if plan is not None and plan.kind == "potentiostatic" and plan.bias == OPEN_CIRCUIT:
         return True
-    operands: list[object] = [step.setpoint, *(() if step.sweep is None else step.sweep.vertices)]
+    operands: list[Operand | str | None] = [step.setpoint, *(() if step.sweep is None else step.sweep.vertices)]
     if plan is not None:
         operands.append(plan.bias)
-    return any(isinstance(item, Variable) and item.name == OPEN_CIRCUIT for item in operands)
+    return any(
+        isinstance(part, Variable) and part.name == OPEN_CIRCUIT
+        for item in operands
+        if not isinstance(item, str)
+        for part in parts(item)
+    )
+
+
+def plain_ends(step: Step) -> list[Condition]:
+    """Return the ends of a step that are one comparison each: what an instrument can watch by itself."""
+    return [item for item in (end.plain for end in step.until) if item is not None]
 
 
 def task_of(
@@ -40,12 +51,12 @@ def task_of(
 ) -> tuple[Task, tuple[Cutoff, ...]]:
     """Return the task for an instrument that runs a step by itself, and the ends that it watches itself."""
     interval = step.poll_s if step.record.every_s is None else min(step.record.every_s, step.poll_s)
-    times = [value(item.value) for item in step.until if item.quantity == "time"]
+    times = [value(item.value) for item in plain_ends(step) if item.quantity == "time"]
     duration = min(times, default=_LONGEST_S)
     cutoffs = tuple(
-        Cutoff(item.quantity, item.comparison, value(item.value))
-        for item in step.until
-        if item.quantity in ("voltage", "current")
+        Cutoff("voltage" if item.quantity == "voltage" else "current", item.comparison, value(item.value))
+        for item in plain_ends(step)
+        if item.quantity == "voltage" or (item.quantity == "current" and not item.magnitude)
     )
     if step.mode == "sweep" and step.sweep is not None:
         plan = step.sweep

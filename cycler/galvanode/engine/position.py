@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 """Version of the stored layout; another one is refused by name."""
 
 
@@ -18,12 +18,18 @@ class LoopPosition:
     """0-based."""
     started_s: float
     """Test time at which the loop began, s."""
-    detectors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """State of each of its detectors."""
+    endings: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """State of what ends it (``stop_when``)."""
+    charge_began_c: float = 0.0
+    """Cumulative charge when the block began, C."""
+    discharge_began_c: float = 0.0
+    energy_began_j: float = 0.0
+    """Cumulative energy of both directions then."""
+    charge_before_c: float = 0.0
+    """Cumulative charge when the turn began, C."""
     discharge_before_c: float = 0.0
-    """Cumulative discharge when the turn began, C."""
-    reference_discharge_c: float | None = None
-    """Discharge capacity of the turn that retention is measured by, C."""
+    references_c: dict[str, float] = field(default_factory=dict[str, float])
+    """Turn (1-based) -> its discharge capacity, of the turns that retention is measured by, C."""
 
 
 @dataclass(slots=True)
@@ -55,7 +61,13 @@ class Position:
     discharge_energy_j: float = 0.0
     samples: int = 0
     left_early: str | None = None
-    """Why the last loop that a detector ended was left."""
+    """Why the last repeat that something ended early was left, or why the run was ended."""
+    last_step: dict[str, float] = field(default_factory=dict[str, float])
+    """What was measured in the step that has ended last: voltage, current, time, charge, energy ..."""
+    last_turn: dict[str, float] = field(default_factory=dict[str, float])
+    """Cycle quantities of the cycle that has ended last."""
+    jumps: dict[str, int] = field(default_factory=dict[str, int])
+    """How often each ``goto`` was taken."""
 
     def to_json(self) -> str:
         """Serialise."""

@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
 from galvanode.clock import Clock
-from galvanode.engine.plans import expected_s, open_circuit_is_needed, staircase, task_of
+from galvanode.engine.drive import Drive, drive_of
+from galvanode.engine.ends import TIME_TOLERANCE_S, Verdict
+from galvanode.engine.plans import expected_s, open_circuit_is_needed, plain_ends, staircase, task_of
 from galvanode.engine.position import Position
-from galvanode.engine.walk import Walk
-from galvanode.engine.watch import TIME_TOLERANCE_S, Tripped, Watch, inside
+from galvanode.engine.walk import Failed, Walk
+from galvanode.engine.watch import Block, Tripped, Watch, inside
 from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
 from galvanode.instrument.tasks import ImpedancePoint, OpenCircuit
-from galvanode.recipe.program import OPEN_CIRCUIT, Program, SetChamber, Step, Window
+from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Program, SetChamber, Step, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
+from galvanode.units import DIMENSIONS, format_quantity
 
 State = Literal[
     "queued",
     "running",
+    "waiting",
     "paused",
     "completed",
     "stopped",
@@ -39,8 +43,8 @@ State = Literal[
     "failed",
 ]
 End = Literal["stop", "interrupt"]
-StepEnd = Literal["over", "left", "asked"]
-"""The step is over; its loop was left; somebody asked for something and the step stands where it is."""
+StepEnd = Literal["over", "asked"]
+"""The step is over and the position has moved on; somebody asked for something and the step stands where it is."""
 
 FINISHED: frozenset[State] = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
 
@@ -54,6 +58,10 @@ _LATE_S = 0.1
 
 class CommunicationLost(GalvanodeError):
     """The instrument does not answer any more."""
+
+
+class Unanswerable(GalvanodeError):
+    """An answer that does not fit the question."""
 
 
 class Run:
@@ -79,6 +87,8 @@ class Run:
         self.position = position or Position()
         self.step: Step | None = None
         self.reading: Reading | None = None
+        self.question: Ask | None = None
+        """What the run waits for somebody to answer, while it is ``waiting``."""
         self.unsafe: str | None = None
         """Why the safe state could not be verified, if it could not."""
         self.finished = asyncio.Event()
@@ -97,8 +107,10 @@ class Run:
         self._asleep = False
         self._may_go_on = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._walk = Walk(program, self.position)
+        self._walk = Walk(program, self.position, self.note)
         self._watch: Watch | None = None
+        self._task_end = ""
+        """Why the analyzer's last task ended."""
         self._open_step: StepRecord | None = None
         self._carried: tuple[float, float, float] | None = None
         """Time, voltage and current of the last reading of the step before, while they go on."""
@@ -138,6 +150,31 @@ class Run:
         self._outside_trip = self._outside_trip or reason
         self.stop()
 
+    def answer(self, value: float | None = None, attachment: str | None = None) -> None:
+        """Answer the question that the run waits with; it goes on. Raises ``Unanswerable``.
+
+        ``value`` is the number asked for, in SI; ``attachment`` the name of the stored photo.
+        """
+        question = self.question
+        if question is None:
+            raise Unanswerable("the run asks nothing now")
+        said = answered(question, value, attachment)
+        if question.name is not None and value is not None:
+            self.position.variables[question.name] = value
+        p = self.position
+        waited_s = max(0.0, self._clock.unix() - p.unix_time_s) if p.unix_time_s else 0.0
+        p.test_time_s += waited_s
+        p.away_s += waited_s
+        p.unix_time_s = self._clock.unix()
+        details = {"message": question.message, "name": question.name, "value": value, "attachment": attachment}
+        self.note("answered", f"{question.message}: {said}", **details)
+        self._close_step(said)
+        self.question = None
+        p.in_step = False
+        p.instruction += 1
+        self._set_state("running")
+        self._wake()
+
     def take_commit(self) -> RunCommit | None:
         """Return all that happened since the last call, with the position that belongs to it; None if nothing.
 
@@ -145,7 +182,7 @@ class Run:
         """
         if not (self._rows or self._steps or self._events or self._changed):
             return None
-        self._walk.keep_detectors()
+        self._walk.keep_endings()
         commit = RunCommit(
             run=self.id,
             rows=self._rows,
@@ -186,7 +223,7 @@ class Run:
         self._changed = True
         self._on_change()
 
-    def note(self, kind: str, message: str, **details: Any) -> None:
+    def note(self, kind: str, message: str, /, **details: Any) -> None:
         """Record an event of this run."""
         test_time = self.position.test_time_s
         self._events.append(Event(self.id, self._clock.unix(), test_time, kind, message, details))
@@ -200,6 +237,8 @@ class Run:
                 self._set_state("running")
                 with self._clock.actor():
                     await self._work()
+                if self.question is not None and self._end is None and not self._pause_wanted:
+                    await self._wait_for_answer(self.question)
                 if self._walk.at_end:
                     break
                 self._resuming = True
@@ -227,14 +266,37 @@ class Run:
         """Hold the position until somebody says go. Raises ``Tripped`` if the channel is not safe."""
         if self.unsafe is not None:
             raise Tripped("it could not be paused safely")
+        self.reading = None
         if self.state != "paused":
             self._set_state("paused")
         self._may_go_on.clear()
         await self._may_go_on.wait()
         self._resuming = True
 
+    async def _wait_for_answer(self, question: Ask) -> None:
+        """Wait, with the channel safe, until somebody has answered or wants something else. Raises ``Failed``.
+
+        The time that the recipe gives is real time at simulated speed; at full speed there is none to give.
+        """
+        if self.unsafe is not None:
+            raise Tripped("the channel could not be made safe to wait for an answer")
+        self.reading = None
+        self._set_state("waiting")
+        within_s = question.within_s
+        if within_s is not None:
+            within_s = within_s / self._clock.speed if math.isfinite(self._clock.speed) else None
+        try:
+            async with asyncio.timeout(within_s):
+                while self.question is not None and not self._asked:
+                    self._may_go_on.clear()
+                    await self._may_go_on.wait()
+        except TimeoutError:
+            raise Failed(f"nobody answered within {question.within_s:g} s: {question.message}") from None
+
     def _conclude(self) -> None:
         """Say how it stands, from what was asked for and how far the program came."""
+        if self.question is not None and not self._asked:
+            return
         if self._outside_trip is not None:
             self._set_state("tripped", self._outside_trip)
         elif self._walk.at_end:
@@ -267,7 +329,7 @@ class Run:
             raise
         finally:
             self._carried = None
-            self._walk.keep_detectors()
+            self._walk.keep_endings()
             await self._make_safe()
 
     async def _take_up(self) -> None:
@@ -319,17 +381,27 @@ class Run:
         steps_without_time = 0
         while not self._asked and (instruction := self._walk.next()) is not None:
             began = p.test_time_s
+            if isinstance(instruction, Ask):
+                await self._ask(instruction)
+                return
             if isinstance(instruction, SetChamber):
-                ended = await self._set_chamber(instruction)
+                await self._set_chamber(instruction)
             else:
-                ended = await self._carry_out(instruction)
-            if ended == "over":
-                p.instruction += 1
+                await self._carry_out(instruction)
             steps_without_time = steps_without_time + 1 if p.test_time_s == began else 0
             if steps_without_time > 1000:
                 raise Tripped("1000 steps in a row ended as they began; check their end conditions")
             if steps_without_time:
                 await asyncio.sleep(0)
+
+    async def _ask(self, question: Ask) -> None:
+        """Ask somebody; the channel is made safe before anybody waits."""
+        self._carried = None
+        self._enter_step(afresh=True)
+        self._write_down_step(0, "operator", "rest", None, self._clock.now())
+        asked = ("message", "wants", "name", "dimension", "min", "max", "within_s", "line")
+        self.note("question", question.message, **{key: getattr(question, key) for key in asked})
+        self.question = question
 
     async def _carry_out(self, step: Step) -> StepEnd:
         """Carry out one step on the instrument that can, until it ends or something is asked of the run."""
@@ -347,7 +419,9 @@ class Run:
             return await self._sweep(step)
         return await self._poll(step)
 
-    def _begin(self, step: Step, setpoint: float | None, began: float, current_floor: float) -> Watch:
+    def _begin(
+        self, step: Step, setpoint: float | None, began: float, current_floor: float, held: float | None = None
+    ) -> Watch:
         """Write down that a step begins, or goes on, now."""
         p = self.position
         if self._carried is not None:
@@ -356,13 +430,12 @@ class Run:
             step,
             p,
             self._rows,
-            setpoint=setpoint,
-            ends=[
-                (item.quantity, item.comparison == ">=", self._walk.value(item.value), item.text) for item in step.until
+            held=setpoint if step.mode == "current" else held,
+            blocks=[
+                Block(loop_id, p.loops[loop_id], endings) for loop_id, endings in self._walk.endings.items() if endings
             ],
-            detectors=[
-                (loop_id, detector) for loop_id, detectors in self._walk.detectors.items() for detector in detectors
-            ],
+            value=self._walk.value,
+            note=self.note,
             current_floor=current_floor,
             test_origin=self._origin,
             began=began,
@@ -413,14 +486,16 @@ class Run:
         self._carried = watch.last
         self._watch = None
         self._close_step(reason)
-        if reason is asked:
+        if watch.verdict is None and reason is asked:
             return "asked"
-        self.position.in_step = False
-        if watch.left_loop is None:
-            return "over"
-        self.note("detected", reason, loop=watch.left_loop)
-        self._walk.leave_early(watch.left_loop, reason)
-        return "left"
+        p = self.position
+        p.in_step = False
+        p.last_step = watch.keep(self._temperature())
+        if watch.left_block is not None:
+            self.note("detected", reason, loop=watch.left_block)
+        verdict = watch.verdict or Verdict(Action(), reason)
+        self._walk.act(verdict, watch.left_block)
+        return "over"
 
     # --- steps that the host polls -----------------------------------------------------------------------
 
@@ -435,11 +510,16 @@ class Run:
             self._temperature,
         )
         real_time = math.isfinite(clock.speed)
-        setpoint = None if step.setpoint is None else self._walk.value(step.setpoint)
+        setpoint = self._setpoint(step)
         self._enter_step()
-        await self._apply(cycler, step, setpoint)
+        drive, amps = drive_of(step, setpoint), None
+        if drive is None:
+            await self._apply(cycler, step, setpoint)
+        else:
+            amps = await self._first_current(cycler, drive)
+            await self._apply_current(cycler, step, amps)
         wake = due = now_of()
-        watch = self._begin(step, setpoint, due, cycler.capabilities.current_floor)
+        watch = self._begin(step, setpoint, due, cycler.capabilities.current_floor, amps)
         take, poll_s = watch.take, step.poll_s
         while True:
             if real_time:
@@ -454,11 +534,15 @@ class Run:
             reason = take(reading, now, unix_of(), temperature(), asked)
             if reason is not None:
                 return self._end_step(watch, reason, asked)
+            if drive is not None:
+                await self._drive_on(cycler, watch, drive, reading)
             if now >= due - TIME_TOLERANCE_S:  # not when woken before: that would put the next look off
                 due += poll_s
                 if due <= now:
                     due = now + poll_s
             wake = watch.next_look(now, due)
+            if drive is not None:
+                wake = min(wake, watch.origin + drive.next_change(watch.step_time))
             if wake <= now:
                 wake = now + 1e-3 if real_time else math.nextafter(now, math.inf) + 1e-6
             self._asleep = True
@@ -469,6 +553,30 @@ class Run:
                 wake = now_of()  # woken for the request: not late
             finally:
                 self._asleep = False
+
+    async def _first_current(self, cycler: CyclerChannel, drive: Drive) -> float:
+        """Return the current that a driven step begins with, from the voltage that there is now."""
+        voltage = math.nan
+        if self._carried is not None:
+            voltage = self._carried[1]
+        elif drive.needs_voltage:
+            await cycler.rest()
+            voltage = (await self._read(cycler)).voltage
+        return drive.current(self.position.step_time_s, voltage)
+
+    async def _apply_current(self, cycler: CyclerChannel, step: Step, amps: float) -> None:
+        """Set the current that the host has worked out. Raises ``Tripped`` if it lies outside the step's limits."""
+        if not inside(amps, step.limits.current) or abs(amps) > self._envelope.current_max:
+            raise Tripped(f"{step.name} needs {amps:.4g} A now, which lies outside the limits of its current")
+        await self._send(cycler, lambda: cycler.source_current(amps))
+
+    async def _drive_on(self, cycler: CyclerChannel, watch: Watch, drive: Drive, reading: Reading) -> None:
+        """Set the current that is due after a reading."""
+        amps = drive.current(watch.step_time, reading.voltage)
+        if drive.is_worth_setting(amps):
+            await self._apply_current(cycler, watch.step, amps)
+            watch.redirect(amps, self._clock.now())
+            drive.set(amps)
 
     async def _sweep(self, step: Step) -> StepEnd:
         """Carry out a sweep on the cycler: a staircase, read at the end of each tread.
@@ -481,7 +589,11 @@ class Run:
         limit = self._current_limit(step)
         self._enter_step(afresh=True)
         treads = staircase(plan, self._walk.value)
-        await cycler.source_voltage(next(treads), limit)
+        compensated = 0.0 if plan.compensated is None else self._walk.value(plan.compensated)
+        if not 0.0 <= compensated < math.inf:
+            raise Failed(f"the resistance of the iR correction is {compensated:g} ohm; it must be 0 or more")
+        current = 0.0
+        await self._apply_voltage(cycler, step, next(treads), limit)
         began = clock.now()
         watch = self._begin(step, None, began, cycler.capabilities.current_floor)
         watch.record_all = True
@@ -490,7 +602,8 @@ class Run:
             await self._sleep(wake)
             if math.isfinite(clock.speed):
                 self._note_if_late(wake)
-            self.reading = await cycler.read()
+            self.reading = await self._read(cycler)
+            current = self.reading.current
             asked = self._asked_for()
             reason = watch.take(self.reading, clock.now(), clock.unix(), self._temperature(), asked)
             if reason is None and volts is None:
@@ -498,19 +611,30 @@ class Run:
             if reason is not None:
                 return self._end_step(watch, reason, asked)
             if volts is not None:
-                await cycler.source_voltage(volts, limit)
+                await self._apply_voltage(cycler, step, volts + compensated * current, limit)
         raise AssertionError("a sweep ends with its last tread")
 
+    async def _apply_voltage(self, cycler: CyclerChannel, step: Step, volts: float, limit: float) -> None:
+        """Set a voltage of a sweep. Raises ``Tripped`` if the correction carries it outside the step's limits."""
+        if not inside(volts, step.limits.voltage):
+            raise Tripped(f"{step.name} needs {volts:.4g} V now, which lies outside the limits of its voltage")
+        await self._send(cycler, lambda: cycler.source_voltage(volts, limit))
+
     async def _apply(self, cycler: CyclerChannel, step: Step, setpoint: float | None) -> None:
-        """Send the step's set point; a lost message is repeated once, from the safe state."""
+        """Send the step's set point."""
+        if step.mode == "rest" or setpoint is None:
+            await self._send(cycler, cycler.rest)
+        elif step.mode == "current":
+            await self._send(cycler, lambda: cycler.source_current(setpoint))
+        else:
+            limit = self._current_limit(step)
+            await self._send(cycler, lambda: cycler.source_voltage(setpoint, limit))
+
+    async def _send(self, cycler: CyclerChannel, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a set point; a lost message is repeated once, from the safe state."""
         for attempt in (1, 2):
             try:
-                if step.mode == "rest" or setpoint is None:
-                    await cycler.rest()
-                elif step.mode == "current":
-                    await cycler.source_current(setpoint)
-                else:
-                    await cycler.source_voltage(setpoint, self._current_limit(step))
+                await send()
             except LinkError as error:
                 if attempt == 2:
                     raise
@@ -526,16 +650,28 @@ class Run:
 
         Such a step cannot be taken up in its middle: it is repeated, and both attempts are marked.
         """
-        clock, analyzer = self._clock, self._the_analyzer()
-        setpoint = None if step.setpoint is None else self._walk.value(step.setpoint)
+        analyzer = self._the_analyzer()
+        setpoint = self._setpoint(step)
         self._enter_step(afresh=True)
         rest_voltage = self.position.variables.get(OPEN_CIRCUIT)
         task, cutoffs = task_of(step, self._walk.value, self._current_limit(step), rest_voltage)
         await analyzer.start(task, cutoffs)
-        began, began_unix = clock.now(), clock.unix()
+        began = self._clock.now()
         watch = self._begin(step, setpoint, began, analyzer.capabilities.current_floor)
         watch.record_all = True
-        stalled_at = began + expected_s(task)
+        repeats = 1 if step.impedance is None else step.impedance.averages
+        for repeat in range(repeats):
+            if repeat > 0:
+                await analyzer.start(task, cutoffs)
+            ended = await self._collect(step, watch, expected_s(task))
+            if ended is not None:
+                return ended
+        return self._end_step(watch, self._task_end, None)
+
+    async def _collect(self, step: Step, watch: Watch, expected: float) -> StepEnd | None:
+        """Take what a task streams until it has ended on the instrument (None) or the step has to end."""
+        clock, analyzer = self._clock, self._the_analyzer()
+        began, began_unix = clock.now(), clock.unix()
         failures = 0
         while True:
             await self._sleep(clock.now() + step.poll_s)
@@ -556,23 +692,25 @@ class Run:
                 self.reading = item
                 at = clock.now() - began if item.instrument_time is None else item.instrument_time
                 reason = watch.take(item, began + at, began_unix + at, self._temperature(), None)
-                if reason is not None and not (collected.finished and item is collected.items[-1]):
-                    await analyzer.abort()
+                if reason is not None:
+                    if not collected.finished:
+                        await analyzer.abort()
                     return self._end_step(watch, reason, None)
             if collected.finished:
-                return self._end_step(watch, self._why_it_finished(step, collected.ended_by), None)
+                self._task_end = self._why_it_finished(step, collected.ended_by)
+                return None
             if (asked := self._asked_for()) is not None:
                 await analyzer.abort()
                 return self._end_step(watch, asked, asked)
-            if clock.now() > stalled_at:
-                raise Tripped(f"the instrument has not ended its task within {expected_s(task):.0f} s")
+            if clock.now() - began > expected:
+                raise Tripped(f"the instrument has not ended its task within {expected:.0f} s")
 
     def _why_it_finished(self, step: Step, ended_by: Any) -> str:
         """Return the end reason of a task that has ended on the instrument. Raises ``Tripped`` for a limit."""
         if ended_by is None:
-            times = [item.text for item in step.until if item.quantity == "time"]
+            times = [item.text for item in plain_ends(step) if item.quantity == "time"]
             return times[0] if times else f"end of the {step.mode}"
-        for item in step.until:
+        for item in plain_ends(step):
             if (item.quantity, item.comparison) == (ended_by.quantity, ended_by.comparison):
                 return item.text
         raise Tripped(
@@ -614,6 +752,7 @@ class Run:
             await self._sleep(now + _CHAMBER_POLL_S)
         self._close_step(f"stable at {kelvin - 273.15:.1f} degC" if soak is not None else "set")
         p.in_step = False
+        p.instruction += 1
         return "over"
 
     # --- small things ------------------------------------------------------------------------------------------
@@ -636,7 +775,7 @@ class Run:
         if carrier == "cycler":
             cycler = self._the_cycler()
             await cycler.rest()
-            return (await cycler.read()).voltage
+            return (await self._read(cycler)).voltage
         analyzer = self._the_analyzer()
         await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
         readings: list[Reading] = []
@@ -650,6 +789,18 @@ class Run:
             raise Tripped("the rest voltage could not be measured")
         return readings[-1].voltage
 
+    def _setpoint(self, step: Step) -> float | None:
+        """Return the set point as it is now. Raises ``Failed`` for one that the step must not have."""
+        if step.setpoint is None:
+            return None
+        value = self._walk.value(step.setpoint)
+        if step.sign != 0 and not value * step.sign > 0:
+            raise Failed(f"the set point of {step.name} comes to {abs(value):g}; its magnitude must be above 0")
+        window = {"current": step.limits.current, "voltage": step.limits.voltage}.get(step.mode, Window())
+        if not inside(value, window):
+            raise Failed(f"the set point of {step.name} comes to {value:.6g}, outside its limits")
+        return value
+
     def _current_limit(self, step: Step) -> float:
         """Magnitude that a held voltage may draw: the smallest of what cell, recipe and step allow, A."""
         window = step.limits.current
@@ -658,6 +809,8 @@ class Run:
             allowed.append(max(abs(window.min), abs(window.max)))
         if step.current_limit is not None:
             allowed.append(self._walk.value(step.current_limit))
+        if not min(allowed) > 0:
+            raise Failed(f"the current limit of {step.name} comes to {min(allowed):g} A; it must be above 0")
         return min(allowed)
 
     async def _sleep(self, until: float) -> None:
@@ -704,6 +857,13 @@ class Run:
             p.discharge_energy_j -= voltage * charge
         self._carried = None
 
+    async def _read(self, cycler: CyclerChannel) -> Reading:
+        """Read; a lost answer is asked for again."""
+        try:
+            return await cycler.read()
+        except LinkError as error:
+            return await self._read_again(cycler, error)
+
     async def _read_again(self, cycler: CyclerChannel, error: LinkError) -> Reading:
         """Read after a failure; bounded, since current flows unwatched meanwhile."""
         for attempt in range(2, _READ_ATTEMPTS + 1):
@@ -713,6 +873,28 @@ class Run:
             except LinkError as again:
                 error = again
         raise CommunicationLost(str(error))
+
+
+def answered(question: Ask, value: float | None, attachment: str | None) -> str:
+    """Return an answer in words. Raises ``Unanswerable`` for one that does not fit the question."""
+    if question.wants == "photo":
+        if attachment is None or value is not None:
+            raise Unanswerable("the run asks for a photo")
+        return f"photo {attachment}"
+    if attachment is not None:
+        raise Unanswerable(f"the run asks for a {question.wants}, not for a photo")
+    if question.wants == "confirmation":
+        if value is not None:
+            raise Unanswerable("the run asks for a confirmation, not for a number")
+        return "confirmed"
+    if value is None or not math.isfinite(value):
+        raise Unanswerable("the run asks for a number")
+    shown = format_quantity(value, question.dimension) if question.dimension in DIMENSIONS else f"{value:g}"
+    for bound, wrong, words in ((question.min, -1, "at least"), (question.max, 1, "at most")):
+        if bound is not None and (value - bound) * wrong > 0:
+            due = format_quantity(bound, question.dimension) if question.dimension in DIMENSIONS else f"{bound:g}"
+            raise Unanswerable(f"the answer is {shown}; expected {words} {due}")
+    return shown
 
 
 def _and_then(items: Iterator[float], last: None) -> Iterator[float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import math
@@ -19,7 +20,7 @@ from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.clock import Clock
 from galvanode.engine.control import Refused
 from galvanode.engine.position import Position
-from galvanode.engine.run import FINISHED, Run
+from galvanode.engine.run import FINISHED, Run, Unanswerable
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import OpenBench, OpenChannel
@@ -27,7 +28,17 @@ from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import OPEN_CIRCUIT, ImpedancePlan, Loop, Operand, Program, SetChamber, Step, Variable
+from galvanode.recipe.program import (
+    Formula,
+    ImpedancePlan,
+    Loop,
+    Operand,
+    Program,
+    Result,
+    SetChamber,
+    Step,
+    Variable,
+)
 from galvanode.store.errors import CommitRefused
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord
@@ -149,6 +160,7 @@ class Station:
             "submit": self.submit,
             "pause": self.pause,
             "resume": self.resume,
+            "answer": self.answer,
             "stop": self.stop,
             "stop_all": self.stop_all,
         }
@@ -184,8 +196,12 @@ class Station:
         cell: str,
         cell_name: str,
         parameters: dict[str, str] | None = None,
+        files: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Compile a recipe for a cell, check it against the channel, and start it."""
+        """Compile a recipe for a cell, check it against the channel, and start it.
+
+        ``files`` are the texts of the recipes and profiles beside it that it names.
+        """
         target = self._channels.get(channel)
         if target is None:
             raise Refused(f"no channel {channel!r}; expected one of {', '.join(self._channels)}")
@@ -197,7 +213,7 @@ class Station:
         target.submitting = True
         try:
             program, under_test = await self._beside(
-                self._compiler, _compile, recipe, recipe_name, cell, cell_name, given
+                self._compiler, _compile, recipe, recipe_name, cell, cell_name, given, dict(files or {})
             )
             _check_capabilities(program, target.wiring, recipe_name)
             self._refuse_if_chamber_is_shared(target, program)
@@ -217,7 +233,9 @@ class Station:
                 area_m2=under_test.area,
                 analyses=program.analyses,
             )
-            asked = self._event("submit", f"{recipe_name} with {cell_name} on {channel}", parameters=given)
+            sent = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (files or {}).items()}
+            said = f"{recipe_name} with {cell_name} on {channel}"
+            asked = self._event("submit", said, parameters=given, files_sha256=sent)
             await self._end_forsaken(channel, "another run was started on its channel")
             run_id = await self._write(self._journal.create_run, new, [asked])
             self._refuse_if_closing()
@@ -243,6 +261,18 @@ class Station:
             raise Refused(f"run {run} is {found.state}; only a paused one can be resumed")
         self._note("resume", f"resume of {run} asked for", run)
         found.resume()
+        return {"run": run, "state": found.state}
+
+    async def answer(self, run: str, value: float | None = None, attachment: str | None = None) -> dict[str, Any]:
+        """Answer what a run waits for: a confirmation (neither), a number in SI, the name of a stored photo."""
+        found = self._run(run)
+        if found.state != "waiting":
+            raise Refused(f"run {run} is {found.state}; it asks nothing now")
+        try:
+            found.answer(value, attachment)
+        except Unanswerable as problem:
+            raise Refused(str(problem)) from problem
+        await self._commit()
         return {"run": run, "state": found.state}
 
     async def stop(self, run: str) -> dict[str, Any]:
@@ -680,7 +710,8 @@ class Station:
             p, step, last = run.position, run.step, run.reading
             state.update(
                 {
-                    "state": "paused" if run.state == "paused" else "running",
+                    "state": run.state if run.state in ("paused", "waiting") else "running",
+                    "question": None if run.question is None else run.question.model_dump(),
                     "run": run.id,
                     "title": run.program.title,
                     "recipe": channel.recipe_name,
@@ -713,10 +744,10 @@ class Station:
 
 
 def _compile(
-    recipe: str, recipe_name: str, cell: str, cell_name: str, parameters: dict[str, str]
+    recipe: str, recipe_name: str, cell: str, cell_name: str, parameters: dict[str, str], files: dict[str, str]
 ) -> tuple[Program, CellUnderTest]:
     under_test = parse_cell(cell, cell_name)
-    return compile_recipe(parse_recipe(recipe, recipe_name), under_test, parameters), under_test
+    return compile_recipe(parse_recipe(recipe, recipe_name, files), under_test, parameters), under_test
 
 
 def _envelope(cell: CellUnderTest, wiring: Wiring) -> Envelope:
@@ -749,10 +780,16 @@ def _check_capabilities(program: Program, wiring: Wiring, source: str) -> None:
             capabilities = wiring.capabilities(wiring.carrier(instruction))
         except NotWired as error:
             raise Refused(f"{place}: {error}") from error
-        if capabilities is None or instruction.poll_s < capabilities.fastest_poll_s:
-            raise Refused(f"{place}: readings every {instruction.poll_s:g} s are too fast for the instrument")
-        window, unit = (capabilities.current, "A") if instruction.mode == "current" else (capabilities.voltage, "V")
-        _check_operand(instruction.setpoint, ladders, window, unit, place)
+        closest_s = min(instruction.poll_s, math.inf if (burst := instruction.record.burst_every_s) is None else burst)
+        if capabilities is None or closest_s < capabilities.fastest_poll_s:
+            raise Refused(f"{place}: readings every {closest_s:g} s are too fast for the instrument")
+        if instruction.mode == "current":
+            _check_operand(instruction.setpoint, ladders, capabilities.current, "A", place)
+        if instruction.mode == "voltage":
+            _check_operand(instruction.setpoint, ladders, capabilities.voltage, "V", place)
+        if instruction.profile is not None and instruction.profile.quantity == "current":
+            for amps in instruction.profile.values:
+                _check_operand(amps, ladders, capabilities.current, "A", place)
         _check_operand(instruction.current_limit, ladders, capabilities.current, "A", place)
         for vertex in () if instruction.sweep is None else instruction.sweep.vertices:
             _check_operand(vertex, ladders, capabilities.voltage, "V", place)
@@ -777,11 +814,13 @@ def _check_operand(
     unit: str,
     place: str,
 ) -> None:
-    if operand is None:
+    """Check what is known before the run; what is worked out on the way is held against the limits then."""
+    if operand is None or isinstance(operand, (Result, Formula)):
         return
-    if isinstance(operand, Variable) and operand.name == OPEN_CIRCUIT:
-        return  # known only when the step begins; inside the cell's envelope, or the run trips
-    values = [value * operand.factor for value in ladders[operand.name]] if isinstance(operand, Variable) else [operand]
+    if isinstance(operand, Variable):
+        values = [value * operand.factor for value in ladders.get(operand.name, ())]
+    else:
+        values = [operand]
     low, high = window
     for value in values:
         if not low <= value <= high:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from galvanode.analysis.detectors import ShortCircuit
-from galvanode.engine.position import Position
+from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, Ending, Moment, Verdict
+from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.tasks import ImpedancePoint
-from galvanode.recipe.program import Step, Window
+from galvanode.recipe.program import Action, Operand, Step, Window
 
 _FROZEN_AFTER = 30
 """As many readings the same to the last digit in a row: no converter does that."""
-TIME_TOLERANCE_S = 1e-6
 _ZERO_CELSIUS = 273.15
+_NEXT = Action()
+_QUICK = frozenset(("time", "charge", "voltage", "current", "current_magnitude"))
+"""What the hot path compares by itself."""
 
 
 class Tripped(GalvanodeError):
     """A limit was crossed, or a reading cannot be trusted: the run ends and is not resumed by itself."""
+
+
+class Block(NamedTuple):
+    """A block that the step lies in, and what ends it."""
+
+    loop_id: str
+    here: LoopPosition
+    endings: list[Ending]
 
 
 class Watch:
@@ -34,26 +45,32 @@ class Watch:
         position: Position,
         rows: list[tuple[Any, ...]],
         *,
-        setpoint: float | None,
-        ends: list[tuple[str, bool, float, str]],
-        detectors: list[tuple[str, ShortCircuit]],
+        held: float | None,
+        blocks: list[Block],
+        value: Callable[[Operand], float],
+        note: Callable[..., None],
         current_floor: float,
         test_origin: float,
         began: float,
     ) -> None:
-        """``ends`` are (quantity, at least, value, text); ``began`` is when the set point was confirmed."""
+        """``held`` is the current that must flow, A, or None for one that may vary; ``blocks`` come from the outermost
+        on; ``began`` is when the set point was confirmed, process time.
+        """
         limits = step.limits
         self.step = step
         self.rows = rows
         self.fault: str | None = None
-        self.left_loop: str | None = None
+        self.verdict: Verdict | None = None
+        """What the recipe has to say of the end, if it ends by the recipe."""
+        self.left_block: str | None = None
+        """The block that ended with it, if not the step alone did."""
         self.record_all = False
         """Every reading is a sample: a sweep, or what an instrument streams at the interval it was asked for."""
         self.origin = began - position.step_time_s
         self._position = position
-        self._ends = ends
-        self._detectors = detectors
+        self._note = note
         self._test_origin = test_origin
+        self._floor = current_floor
         self._voltage_min, self._voltage_max = _low(limits.voltage.min), _high(limits.voltage.max)
         self._current_min, self._current_max = _low(limits.current.min), _high(limits.current.max)
         self._temperature_min, self._temperature_max = _low(limits.temperature.min), _high(limits.temperature.max)
@@ -61,14 +78,18 @@ class Watch:
             self._current_min -= 0.01 * abs(self._current_min)
             self._current_max += 0.01 * abs(self._current_max)
         self._resting = step.mode == "rest"
-        self._held = setpoint if step.mode == "current" else 0.0 if self._resting else None
+        self._held = 0.0 if self._resting else held
         self._tolerance = 0.0 if self._held is None else max(0.02 * abs(self._held), current_floor)
-        self.end_time = min((v for q, least, v, _ in ends if q == "time" and least), default=math.inf)
-        self._end_charge = min((v for q, least, v, _ in ends if q == "charge" and least), default=math.inf)
-        every, dv, di = step.record.every_s, step.record.voltage_change, step.record.current_change
-        self._record_every = math.inf if every is None else every
-        self._voltage_change = math.inf if dv is None else dv
-        self._current_change = math.inf if di is None else di
+        self._limited = False
+        self._read_ends(blocks, value)
+        record = step.record
+        self._record_every = _high(record.every_s)
+        self._voltage_change, self._current_change = _high(record.voltage_change), _high(record.current_change)
+        self._charge_change = _high(record.charge_change)
+        self._burst_every = self._burst_for = 0.0
+        if record.burst_every_s is not None and record.burst_for_s is not None:
+            self._burst_every, self._burst_for = record.burst_every_s, record.burst_for_s
+        self._recorded_charge = position.step_charge_c
         self._next_record = -math.inf
         self._recorded_voltage = self._recorded_current = math.inf
         self._last = began
@@ -94,6 +115,13 @@ class Watch:
             fault = f"the instrument reports: {tripped}"
         elif held is not None and in_compliance:
             fault = f"the instrument's voltage limit acts at {voltage:.4g} V: the current is not held"
+        elif in_compliance and not self._limited and self.step.mode == "sweep":
+            self._limited = True
+            self._note(
+                "limited", f"the instrument's current limit acts at {current:.4g} A: the potential is not reached"
+            )
+        if fault is not None:
+            pass
         elif not self._voltage_min <= voltage <= self._voltage_max:  # also true for NaN
             fault = _outside("voltage", voltage, "V", self._voltage_min, self._voltage_max)
         elif not self._current_min <= current <= self._current_max:
@@ -135,29 +163,38 @@ class Watch:
         p.test_time_s = test_time = now - self._test_origin
         p.unix_time_s = unix
 
-        # Ends, in the recipe's order; then the detectors; then what people asked for.
+        if voltage > self._highest:
+            self._highest = voltage
+        if voltage < self._lowest:
+            self._lowest = voltage
+
+        # Ends: what stands further out comes first; then the step's own, in the recipe's order; then what was asked.
         reason = fault
         if fault is None:
-            for quantity, at_least, value, text in self._ends:
-                if quantity == "time":
-                    reached = step_time >= value - TIME_TOLERANCE_S
-                elif quantity == "charge":
-                    reached = p.step_charge_c >= value * (1 - 1e-9)
-                elif quantity == "energy":
-                    reached = p.step_energy_j >= value
-                else:
-                    measured = self._measured(quantity, voltage, current, temperature)
-                    reached = measured >= value if at_least else measured <= value
-                if reached:
-                    reason = text
+            for loop_id, detect, ending in self._detecting:
+                said = detect(test_time, voltage, 0.0 if self._resting else current, p.step_count)
+                if said is not None:
+                    reason = ending.detected(said)
+                    self.verdict, self.left_block = Verdict(ending.end.then, reason), loop_id
                     break
-            for loop_id, detector in self._detectors:
-                detected = detector.update(test_time, voltage, 0.0 if self._resting else current, p.step_count)
-                if detected is not None:
-                    reason, self.left_loop = detected, loop_id
-                    break
+            if self._moments and reason is None:
+                reason = self._ended(voltage, current, temperature, test_time)
             if reason is None:
-                reason = asked
+                for quantity, at_least, value, text in self._plain:
+                    if quantity == "time":
+                        reached = step_time >= value - TIME_TOLERANCE_S
+                    elif quantity == "charge":
+                        reached = p.step_charge_c >= value * (1 - CHARGE_TOLERANCE)
+                    elif quantity == "voltage":
+                        reached = voltage >= value if at_least else voltage <= value
+                    else:
+                        size = abs(current) if quantity == "current_magnitude" else current
+                        reached = size >= value if at_least else size <= value
+                    if reached:
+                        reason, self.verdict = text, Verdict(_NEXT, text)
+                        break
+                else:
+                    reason = asked
 
         # Record.
         if (
@@ -167,6 +204,7 @@ class Watch:
             or step_time >= self._next_record - TIME_TOLERANCE_S
             or abs(voltage - self._recorded_voltage) >= self._voltage_change
             or abs(current - self._recorded_current) >= self._current_change
+            or p.step_charge_c - self._recorded_charge >= self._charge_change * (1 - CHARGE_TOLERANCE)
         ):
             p.samples += 1
             self.rows.append(
@@ -190,10 +228,9 @@ class Watch:
                     None,
                 )
             )
-            self._recorded_voltage, self._recorded_current = voltage, current
+            self._recorded_voltage, self._recorded_current, self._recorded_charge = voltage, current, p.step_charge_c
             if step_time >= self._next_record - TIME_TOLERANCE_S:
-                every = self._record_every
-                self._next_record = (math.floor(step_time / every + 1e-9) + 1) * every if every < math.inf else math.inf
+                self._next_record = self._record_after(step_time)
         self._first = False
         self.fault = fault
         return reason
@@ -233,29 +270,161 @@ class Watch:
 
     def next_look(self, now: float, due: float) -> float:
         """Return when to read next: the poll, or sooner if the step ends or a record is due before."""
-        wake = min(due, self.origin + self._next_record, self.origin + self.end_time)
-        if self._end_charge < math.inf and self._current != 0:
-            left = max(0.0, self._end_charge - self._position.step_charge_c)
-            wake = min(wake, now + left / abs(self._current))
+        origin = self.origin
+        wake = min(due, origin + self._next_record, origin + self._end_time)
+        current = abs(self._current)
+        if self._waits_for_charge and current > 0:
+            charge = self._position.step_charge_c
+            reached = charge + CHARGE_TOLERANCE * charge
+            due_charge = self._recorded_charge + self._charge_change
+            for end in self._end_charges:
+                if reached < end < due_charge:  # one that is passed waits for something else
+                    due_charge = end
+            wake = min(wake, now + max(0.0, due_charge - charge) / current)
+        if self._moments:
+            wake = min(wake, self._next_due(now, current))
         return wake
+
+    def redirect(self, amps: float, now: float) -> None:
+        """The host has set another current in the middle of the step: count what flowed until then."""
+        self._count(self._current, self._voltage, now - self._last)
+        self._last, self._current, self._held = now, amps, amps
+        self._tolerance = max(0.02 * abs(amps), self._floor)
+        self._same = 0
+
+    def keep(self, temperature: float | None) -> dict[str, float]:
+        """Return what the steps after this one may ask about it."""
+        p = self._position
+        kept = {
+            "voltage": self._voltage,
+            "current": self._current,
+            "time": p.step_time_s,
+            "charge": p.step_charge_c,
+            "energy": p.step_energy_j,
+            "highest": self._highest,
+            "lowest": self._lowest,
+        }
+        if temperature is not None:
+            kept["temperature"] = temperature
+        return {name: number for name, number in kept.items() if math.isfinite(number)}
 
     @property
     def last(self) -> tuple[float, float, float]:
         """Time, voltage and current of the last reading."""
         return self._last, self._voltage, self._current
 
-    def _measured(self, quantity: str, voltage: float, current: float, temperature: float | None) -> float:
-        if quantity == "voltage":
-            return voltage
-        if quantity == "current":
-            return current
-        if quantity == "current_magnitude":
-            return abs(current)
-        if quantity == "temperature":
-            if temperature is None:
-                raise Tripped("the step ends by temperature, but no temperature is measured")
-            return temperature
-        raise GalvanodeError(f"the engine cannot end a step by {quantity}")
+    def _read_ends(self, blocks: list[Block], value: Callable[[Operand], float]) -> None:
+        """Sort what may end the step: what the hot path looks at itself, and what it asks of an ``Ending``."""
+        step = self.step
+        simple = [end.plain for end in step.until]
+        plain = all(item is not None and item.quantity in _QUICK and not item.magnitude for item in simple)
+        self._plain = [
+            (item.quantity, item.comparison == ">=", value(item.value), item.text)
+            for item in simple
+            if plain and item is not None
+        ]
+        if step.profile is not None:
+            self._plain.append(("time", True, step.profile.times[-1], "end of the profile"))
+        own = [] if plain else [Ending(end) for end in step.until]
+        self._moments: list[tuple[Moment, Block | None, list[Ending]]] = [
+            (Moment(), block, block.endings) for block in blocks if block.endings
+        ]
+        if own:
+            self._moments.append((Moment(), None, own))
+        for _, _, endings in self._moments:
+            for ending in endings:
+                ending.begin_step(value)
+        # The usual case has a way of its own: nothing but detectors around the step.
+        self._detecting: list[tuple[str, Callable[[float, float, float, int], str | None], Ending]] = []
+        if all(ending.lone_detector is not None for block in blocks for ending in block.endings):
+            self._moments = [item for item in self._moments if item[1] is None]
+            self._detecting = [
+                (block.loop_id, ending.lone_detector.update, ending)
+                for block in blocks
+                for ending in block.endings
+                if ending.lone_detector is not None
+            ]
+        times = [v for q, least, v, _ in self._plain if q == "time" and least]
+        charges = [v for q, least, v, _ in self._plain if q == "charge" and least]
+        for ending in own:
+            charges += ending.charges
+        self._end_time = min(times, default=math.inf)
+        self._end_charges = charges
+        self._waits_for_charge = bool(charges) or step.record.charge_change is not None
+        self._highest, self._lowest = -math.inf, math.inf
+
+    @property
+    def step_time(self) -> float:
+        """s since the step began, at the last reading."""
+        return self._position.step_time_s
+
+    @property
+    def end_time(self) -> float:
+        """s after the start of the step at which it ends by time alone; infinity where it does not."""
+        return self._end_time
+
+    def _ended(self, voltage: float, current: float, temperature: float | None, test_time: float) -> str | None:
+        """Ask everything that may end the step or a block around it; return why, and keep the verdict."""
+        p = self._position
+        throughput, energy = p.charge_c + p.discharge_c, p.charge_energy_j + p.discharge_energy_j
+        for moment, block, endings in self._moments:
+            moment.test_time, moment.step_count = test_time, p.step_count
+            moment.voltage, moment.current, moment.resting = voltage, current, self._resting
+            moment.temperature, moment.cycle = temperature, p.last_turn
+            moment.highest, moment.lowest = self._highest, self._lowest
+            if block is None:
+                moment.elapsed, moment.charge, moment.energy = p.step_time_s, p.step_charge_c, p.step_energy_j
+            else:
+                here = block.here
+                moment.elapsed = test_time - p.away_s - here.started_s
+                # Two sums apart: their difference must not fall below 0 by a rounding.
+                moment.charge = max(0.0, throughput - (here.charge_began_c + here.discharge_began_c))
+                moment.energy = max(0.0, energy - here.energy_began_j)
+            found: Verdict | None = None
+            for ending in endings:  # each of them sees each reading
+                if block is None or not ending.about_cycles:
+                    found = found or ending.update(moment)
+            if found is not None:
+                self.verdict = found
+                self.left_block = None if block is None else block.loop_id
+                return found.reason
+        return None
+
+    def _next_due(self, now: float, current: float) -> float:
+        """Return when an ending may come by time or charge alone, process time."""
+        wake = math.inf
+        for moment, block, endings in self._moments:
+            for ending in endings:
+                due = ending.next_due(moment.elapsed)
+                if due < math.inf:
+                    wake = min(wake, now + max(0.0, due - moment.elapsed))
+                if block is not None and current > 0:
+                    for charge in ending.charges:
+                        if charge > moment.charge * (1 + CHARGE_TOLERANCE):
+                            wake = min(wake, now + (charge - moment.charge) / current)
+        return wake
+
+    def _record_after(self, step_time: float) -> float:
+        """Return the step time of the next record that time asks for: on the grid, the burst's while it lasts."""
+        every, after = self._record_every, math.inf
+        if every < math.inf:
+            after = (math.floor(step_time / every + 1e-9) + 1) * every
+        if step_time < self._burst_for - TIME_TOLERANCE_S:
+            burst = (math.floor(step_time / self._burst_every + 1e-6) + 1) * self._burst_every
+            after = min(after, burst, self._burst_for)
+        return after
+
+    def _count(self, current: float, voltage: float, elapsed: float) -> None:
+        """Count a constant current."""
+        p, charge = self._position, current * elapsed
+        if charge >= 0:
+            p.charge_c += charge
+            p.charge_energy_j += voltage * charge
+        else:
+            p.discharge_c -= charge
+            p.discharge_energy_j -= voltage * charge
+        p.step_charge_c += abs(charge)
+        p.step_energy_j += abs(voltage * charge)
 
 
 def inside(value: float, window: Window) -> bool:

@@ -56,6 +56,8 @@ class Wiring:
             wanted = [step.instrument]
         elif step.mode in ("impedance", "sweep"):
             wanted = ["analyzer", "cycler"]
+        if step.sweep is not None and step.sweep.compensated is not None:  # the host corrects from reading to reading
+            wanted = [name for name in wanted if name == "cycler"]
         for name in wanted:
             if (capabilities := self.capabilities(name)) is not None and _can(name, capabilities, step):
                 return name
@@ -109,4 +111,6 @@ class Wiring:
 def _can(carrier: Carrier, capabilities: Capabilities, step: Step) -> bool:
     if carrier == "cycler" and step.mode == "sweep":
         return "voltage" in capabilities.modes  # the host steps the voltage
+    if step.mode in ("power", "resistance", "profile"):
+        return carrier == "cycler" and "current" in capabilities.modes  # the host works the current out
     return step.mode in capabilities.modes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -212,9 +213,9 @@ class OpenBench:
     instruments: dict[str, Instrument]
     channels: dict[str, OpenChannel]
 
-    @property
+    @cached_property
     def chambers(self) -> dict[str, Chamber]:
-        """The chambers by name."""
+        """The chambers by name. Found once: a large bench has many instruments to ask what they are."""
         return {name: item for name, item in self.instruments.items() if isinstance(item, Chamber)}
 
     async def close(self) -> None:

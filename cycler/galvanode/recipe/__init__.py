@@ -3,10 +3,10 @@
 Pure: no instrument, no clock, no I/O but the files it is given.
 """
 
-from galvanode.recipe.compiler import compile_recipe
-from galvanode.recipe.describe import Row, describe
-from galvanode.recipe.estimate import Bounds, Estimate, estimate
-from galvanode.recipe.reader import Recipe, parse_recipe, read_recipe
+from galvanode.recipe.compiling.compiler import compile_recipe
+from galvanode.recipe.language.reader import Recipe, parse_recipe, read_recipe
+from galvanode.recipe.outlook.describe import Row, describe
+from galvanode.recipe.outlook.estimate import Bounds, Estimate, estimate
 
 __all__ = [
     "Bounds",

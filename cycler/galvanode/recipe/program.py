@@ -1,7 +1,8 @@
 """The program that a recipe compiles to: plain data in SI units, no behaviour.
 
 The engine walks ``instructions`` with a counter. Loops stay loops (a program of 10,000 cycles has a few
-instructions), so what varies from turn to turn is a ``Variable``, looked up when its step begins.
+instructions), so what varies from turn to turn, or is known only once it was measured, is an ``Operand``: a number, a
+variable, a result of the step that has ended, or arithmetic over those, worked out when its instruction begins.
 A program survives JSON: ``Program.model_validate_json(program.model_dump_json())`` equals it.
 """
 
@@ -12,15 +13,39 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = 1
+FORMAT = 2
 """Version of the program's own layout; a stored program of another version is refused by name."""
 
 Quantity = Literal[
-    "voltage", "current", "current_magnitude", "time", "charge", "areal_charge", "energy", "temperature"
-]  # V, A, A, s, C, C/m2, J, K; time, charge and energy count from the start of the step, charge in magnitude
+    "voltage",  # V at the terminals
+    "current",  # A, positive charges
+    "current_magnitude",  # A
+    "power",  # W, of the current's sign
+    "temperature",  # K
+    "time",  # s since the step, or the block, began
+    "charge",  # C passed since then, in magnitude
+    "energy",  # J passed since then, in magnitude
+    "voltage_slope",  # V/s over ``Condition.over_s``
+    "current_slope",  # A/s
+    "temperature_slope",  # K/s
+    "voltage_drop",  # V below the highest voltage since the step began, 0 or more (the "-dV" of a charge)
+    "voltage_rise",  # V above the lowest voltage since the step began, 0 or more
+    "charge_capacity",  # C charged in the turn of the innermost repeat that has ended last, or in the run without one
+    "discharge_capacity",  # C discharged in that turn, in magnitude
+    "coulombic_efficiency",  # discharge over charge of that turn, a fraction
+    "retention",  # discharge capacity of that turn over that of turn ``Condition.of_cycle``, a fraction
+    "cycle",  # number of the cycle that has ended last, 1 or more; 0 before
+]
+"""What can be asked of a measurement. Inside a step ``time``, ``charge`` and ``energy`` are the step's so far; beside a
+block they are the block's; between steps (``Assign``, ``Branch``) all are those of the step that has ended last."""
+
+CYCLE_QUANTITIES = frozenset(("charge_capacity", "discharge_capacity", "coulombic_efficiency", "retention", "cycle"))
+"""Known when a turn ends: a condition with one of them is looked at then, and at no other time."""
 
 OPEN_CIRCUIT = "open_circuit"
 """Name of the variable that is the rest voltage in V, measured when the step that uses it begins."""
+NOMINAL_CAPACITY = "nominal_capacity"
+"""Name of the variable that is 1 h at 1C in C, in a program that sets it; in any other C-rates are plain numbers."""
 
 
 class _Plain(BaseModel):
@@ -28,23 +53,115 @@ class _Plain(BaseModel):
 
 
 class Variable(_Plain):
-    """A number known when the step begins: the loop variable ``name``, or ``OPEN_CIRCUIT``, times ``factor``."""
+    """A number known when the instruction begins, times ``factor``: a ladder's or a set variable, ``OPEN_CIRCUIT``."""
 
     name: str
     factor: float = 1.0
 
 
-Operand = float | Variable
+class Result(_Plain):
+    """What was measured, times ``factor``: of the step that has ended last, or of the turn that has."""
+
+    quantity: Quantity
+    factor: float = 1.0
+
+
+class Formula(_Plain):
+    """Arithmetic in SI. ``+ * min max`` take two operands or more, ``- /`` two, ``neg abs sqrt`` one."""
+
+    op: Literal["+", "-", "*", "/", "neg", "abs", "sqrt", "min", "max"]
+    of: tuple[Operand, ...]
+
+
+Operand = float | Variable | Result | Formula
 
 
 class Condition(_Plain):
-    """``quantity comparison value``: ends the step when it holds. Equality counts as reached."""
+    """``quantity comparison value``. Equality counts as reached."""
 
-    quantity: Quantity
+    kind: Literal["compare"] = "compare"
+    quantity: Quantity | Literal["value"]
+    """``value`` compares ``subject``, which is no measurement."""
     comparison: Literal["<=", ">="]
     value: Operand
     text: str
     """As the recipe says it; becomes the step's end reason."""
+    magnitude: bool = False
+    """Compare the quantity without its sign."""
+    over_s: float | None = None
+    """Of a slope: fitted over the readings of so many seconds; None for the last ten readings. Not known before."""
+    of_cycle: int | None = None
+    """Of ``retention``: the 1-based turn of the innermost repeat whose discharge capacity counts as 1."""
+    subject: Operand | None = None
+
+
+class Detector(_Plain):
+    """A detector of ``galvanode.analysis.detectors`` by name, with its options: holds once it speaks."""
+
+    kind: Literal["detector"] = "detector"
+    name: str
+    options: dict[str, float] = {}
+
+
+class AllOf(_Plain):
+    """Every one of them holds, at the same reading."""
+
+    kind: Literal["all"] = "all"
+    of: tuple[Test, ...]
+
+
+class AnyOf(_Plain):
+    """One of them holds."""
+
+    kind: Literal["any"] = "any"
+    of: tuple[Test, ...]
+
+
+Test = Annotated[Condition | Detector | AllOf | AnyOf, Field(discriminator="kind")]
+
+
+class Action(_Plain):
+    """What happens next: ``next`` goes on after the step or block, ``break`` after the innermost repeat."""
+
+    do: Literal["next", "break", "goto", "end", "fail"] = "next"
+    """``end`` completes the run, ``fail`` ends it as failed."""
+    target: int | None = None
+    """Of a ``goto``: the instruction to go on with. The loops that it does not lie in are left."""
+    text: str = ""
+    """Of an ``end`` or a ``fail`` that stands by itself: why, for people."""
+    at_most: int = 10_000
+    """Of a ``goto`` that stands by itself: how often it is taken; once more fails the run."""
+
+
+FAIL = Action(do="fail")
+
+
+class End(_Plain):
+    """What ends a step (``until``) or a block (``stop_when``), and what happens then."""
+
+    test: Test
+    text: str
+    """As the recipe says it; becomes the end reason."""
+    then: Action = Action()
+    held_s: float = 0.0
+    """The test must have held at every reading for so long; one reading is enough for 0."""
+    not_before_s: float | None = None
+    """The test must not hold sooner after the start of the step or block; if it does, ``otherwise``."""
+    by_s: float | None = None
+    """The test must have held by then; if not, ``otherwise``."""
+    otherwise: Action = FAIL
+
+    @property
+    def plain(self) -> Condition | None:
+        """The condition, where this is one comparison that leads to what comes next, at once; None otherwise."""
+        simple = (
+            isinstance(self.test, Condition)
+            and self.then.do == "next"
+            and self.held_s == 0
+            and self.not_before_s is None
+            and self.by_s is None
+        )
+        return self.test if simple and isinstance(self.test, Condition) else None
 
 
 class Window(_Plain):
@@ -68,13 +185,11 @@ class Record(_Plain):
     every_s: float | None = None
     voltage_change: float | None = None
     current_change: float | None = None
-
-
-class Detector(_Plain):
-    """A detector of ``galvanode.analysis.detectors`` by name, with its options."""
-
-    name: str
-    options: dict[str, float] = {}
+    charge_change: float | None = None
+    """C, in magnitude."""
+    burst_every_s: float | None = None
+    """Every so often for the first ``burst_for_s`` of the step; both or neither."""
+    burst_for_s: float | None = None
 
 
 class SweepPlan(_Plain):
@@ -88,6 +203,9 @@ class SweepPlan(_Plain):
     """V between samples, and of the staircase where the host drives it; above 0."""
     cycles: int = 1
     """How often all the vertices are run through."""
+    compensated: Operand | None = None
+    """Resistance in ohm whose voltage drop is added to what is applied (iR correction); None for none. Driven by the
+    host, from the current of the reading before."""
 
 
 class ImpedancePlan(_Plain):
@@ -101,6 +219,8 @@ class ImpedancePlan(_Plain):
     points_per_decade: int
     amplitude: float
     """V rms (potentiostatic) or A rms (galvanostatic), above 0."""
+    averages: int = 1
+    """How often the whole spectrum is measured; every one of them is recorded."""
     bias: Operand | Literal["open_circuit"]
     """V at the terminals (potentiostatic) or A (galvanostatic). At open circuit no direct current flows: the rest
     voltage measured when the step begins, or 0 A."""
@@ -112,18 +232,32 @@ class ImpedancePlan(_Plain):
         return max(2, round(decades * self.points_per_decade) + 1)
 
 
+class ProfilePlan(_Plain):
+    """A current or a power that changes with time; each value holds until the next one's time."""
+
+    quantity: Literal["current", "power"]
+    times: tuple[float, ...]
+    """s after the start of the step, increasing; the first is 0, the last is where the profile ends."""
+    values: tuple[float, ...]
+    """A or W, positive charges; as many as ``times``. The last one is not applied: it ends there."""
+
+
 class Step(_Plain):
     """One step that the instrument carries out. Positive current charges (plates)."""
 
     kind: Literal["step"] = "step"
-    mode: Literal["rest", "current", "voltage", "sweep", "impedance"]
+    mode: Literal["rest", "current", "voltage", "power", "resistance", "profile", "sweep", "impedance"]
     name: str
     """What the recipe calls it: rest, plate, strip, constant_current, constant_voltage ..."""
     step_id: int
     """1-based number of the step in the recipe, the same in every turn of a loop (BDF ``Step ID``). Both phases of
     a charge with a hold after it are one step of the recipe: they share name and number."""
     setpoint: Operand | None = None
-    """A or V; None for a rest, a sweep and an impedance."""
+    """A, V, W or (a load that discharges) ohm; None for a rest, a profile, a sweep and an impedance."""
+    sign: Literal[-1, 0, 1] = 0
+    """Sign that the set point must have when it is worked out; 0 where either will do."""
+    profile: ProfilePlan | None = None
+    """Of a profile, and of nothing else."""
     sweep: SweepPlan | None = None
     """Of a sweep, and of nothing else."""
     impedance: ImpedancePlan | None = None
@@ -132,8 +266,9 @@ class Step(_Plain):
     """Magnitude in A that a constant-voltage step or a sweep may draw; None for the cell's envelope."""
     instrument: Literal["cycler", "analyzer"] | None = None
     """Which of the channel's instruments carries it out; None for any that can."""
-    until: tuple[Condition, ...]
-    """Any of them ends the step. Empty only for what ends by itself: a sweep or an impedance."""
+    until: tuple[End, ...]
+    """Any of them ends the step; the first that holds. Empty only for what ends by itself: a profile, a sweep, an
+    impedance."""
     record: Record
     poll_s: float
     """Process seconds between readings."""
@@ -163,33 +298,26 @@ class SetChamber(_Plain):
     line: int
 
 
-class Retention(_Plain):
-    """Discharge capacity of a turn over that of an earlier one."""
-
-    below: float
-    """Fraction at which, and below which, the loop is left."""
-    of_cycle: int
-    """1-based turn of the loop whose discharge capacity counts as 1; nothing is compared before it has ended."""
-
-
 class Loop(_Plain):
-    """Start of a repeated block; the block ends at instruction ``end``, an ``EndLoop``."""
+    """Start of a block that is repeated, or (``group``) gone through once; it ends at instruction ``end``."""
 
     kind: Literal["loop"] = "loop"
     loop_id: str
+    group: bool = False
+    """Not a loop for ``break``, nor for the counting of cycles."""
+    name: str = ""
     turns: int
-    """How often the block runs; for a ladder the number of its values. Where nothing but ``until_s`` or
-    ``stop_when_retention`` ends the loop, a ceiling that is not meant to be reached."""
+    """How often the block runs; 1 for a group, for a ladder the number of its values. Where nothing but ``until_s`` or
+    ``stop_when`` ends the loop, a ceiling that is not meant to be reached."""
     ladder: dict[str, tuple[float, ...]] = {}
     """Loop variable -> value of each turn: SI, a C-rate as its number (0.2 for 0.2C)."""
-    stop_when: tuple[Detector, ...] = ()
-    """Any of them, on any reading inside the block, leaves the loop."""
-    stop_when_retention: Retention | None = None
-    """Leave the loop at the end of the first turn whose discharge capacity has fallen so far."""
+    stop_when: tuple[End, ...] = ()
+    """Any of them leaves the block, or does what it says: at any reading inside the block, or, if it is about a cycle
+    quantity, at the end of a turn. A group's ``for`` is among them."""
     until_s: float | None = None
-    """Leave the loop at the end of the first turn that ends this long after the loop began."""
+    """Of a repeat: leave it at the end of the first turn that ends this long after it began."""
     counts_cycles: bool
-    """True for an innermost loop: each of its turns is one cycle."""
+    """True for an innermost repeat: each of its turns is one cycle."""
     end: int
     line: int
 
@@ -201,18 +329,75 @@ class EndLoop(_Plain):
     start: int
 
 
-Instruction = Annotated[Step | Loop | EndLoop | SetChamber, Field(discriminator="kind")]
+class Branch(_Plain):
+    """Go on with the next instruction if the test holds, with instruction ``otherwise`` if not."""
+
+    kind: Literal["branch"] = "branch"
+    test: Test
+    """Without detectors."""
+    text: str
+    otherwise: int
+    line: int
+
+
+class Jump(_Plain):
+    """Do what the action says: a ``goto``, a ``break``, an ``end`` or a ``fail`` that stands as a step."""
+
+    kind: Literal["jump"] = "jump"
+    action: Action
+    line: int
+
+
+class Assign(_Plain):
+    """Set a variable."""
+
+    kind: Literal["assign"] = "assign"
+    name: str
+    value: Operand
+    dimension: str
+    text: str
+    """The right side, as the recipe says it."""
+    line: int
+
+
+class Ask(_Plain):
+    """Make the cell safe and wait until somebody has answered."""
+
+    kind: Literal["ask"] = "ask"
+    message: str
+    wants: Literal["confirmation", "number", "photo"]
+    name: str | None = None
+    """Variable that a number becomes."""
+    dimension: str | None = None
+    """Of that number."""
+    min: float | None = None
+    max: float | None = None
+    default: float | None = None
+    """Of a number: what a dry run answers, SI."""
+    within_s: float | None = None
+    """s after which the run fails without an answer; None to wait for as long as it takes."""
+    line: int
+
+
+Instruction = Annotated[Step | Loop | EndLoop | SetChamber | Branch | Jump | Assign | Ask, Field(discriminator="kind")]
 
 
 class Program(_Plain):
     """A compiled recipe, bound to its parameters and its cell."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     title: str
     instructions: tuple[Instruction, ...]
     safety: Limits
     """The recipe's and the cell's limits together; a step's own are at least as tight."""
     parameters: dict[str, str] = {}
     """As used, with units, for people: ``{"half_cycle": "30 min"}``."""
+    variables: dict[str, float] = {}
+    """Values that variables have when the program begins, SI: what ``Assign`` and ``Ask`` may change."""
     analyses: tuple[str, ...] = ()
     """Names of ``galvanode.analysis`` to run on the data of this recipe."""
+
+
+Formula.model_rebuild()
+AllOf.model_rebuild()
+AnyOf.model_rebuild()

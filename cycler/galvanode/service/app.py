@@ -12,7 +12,7 @@ from fastapi import FastAPI, WebSocket
 
 import galvanode
 from galvanode.library import library
-from galvanode.service import api_control, api_data, api_session, pages, problems
+from galvanode.service import api_control, api_data, api_operator, api_session, pages, problems
 from galvanode.service.engine_link import Client, EngineLink
 from galvanode.service.live import LiveStream
 from galvanode.service.models import Problem
@@ -50,7 +50,7 @@ def create_app(
     ``allowed_hosts`` are the names that a ``Host`` header may have; ``any_address`` also allows any address.
     """
     records = Records(data_dir)
-    engine = EngineLink(client, records.area_of, commands=commands, stops=stops)
+    engine = EngineLink(client, records.area_of, records.question_of, commands=commands, stops=stops)
     live = LiveStream(engine, records)
 
     @asynccontextmanager
@@ -81,6 +81,7 @@ def create_app(
     )
     problems.install(app)
     app.include_router(api_control.router(engine, live, protocols or library()))
+    app.include_router(api_operator.router(engine, records))
     app.include_router(api_data.router(records))
     app.include_router(api_session.router(token))
 

@@ -6,8 +6,9 @@ import math
 
 from galvanode.cell import parse_cell
 from galvanode.recipe import Recipe, compile_recipe, describe, estimate, parse_recipe
+from galvanode.recipe.outlook.warnings import warnings_of
 from galvanode.recipe.program import Program
-from galvanode.service.models import CheckRequest, RecipeParameter, Schedule, ScheduleLine
+from galvanode.service.models import CheckRequest, RecipeParameter, Schedule, ScheduleLine, ScheduleWarning
 from galvanode.units import format_quantity
 
 MOST_LINES = 500
@@ -31,6 +32,7 @@ def check(request: CheckRequest) -> Schedule:
         most_samples=_finite(found.samples.high),
         limits=_limits(program, cell.area),
         analyses=list(program.analyses),
+        warnings=[ScheduleWarning.model_validate(item._asdict()) for item in warnings_of(program, recipe)[:MOST_LINES]],
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from galvanode.engine.control import EngineUnavailable, Refused
-from galvanode.service.models import ChamberState, ChannelState, EngineState, Status
+from galvanode.service.answers import WAITING
+from galvanode.service.models import ChamberState, ChannelState, EngineState, Question, Status
 from galvanode.service.problems import Busy
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,11 @@ class Client(Protocol):
 
 
 AreaOf = Callable[[str], Awaitable[float | None]]
+QuestionOf = Callable[[str], Awaitable[Question | None]]
+
+
+async def _no_question(_: str) -> Question | None:
+    return None
 
 
 class EngineLink:
@@ -47,12 +53,19 @@ class EngineLink:
     """
 
     def __init__(
-        self, client: Client, area_of: AreaOf, *, commands: Client | None = None, stops: Client | None = None
+        self,
+        client: Client,
+        area_of: AreaOf,
+        question_of: QuestionOf = _no_question,
+        *,
+        commands: Client | None = None,
+        stops: Client | None = None,
     ) -> None:
         self._client = client
         self._commands = commands or client
         self._stops = stops or client
         self._area_of = area_of
+        self._question_of = question_of
         self._calls = 0
         self._asking: asyncio.Task[None] | None = None
         self._status = Status(engine=None, available=False)
@@ -105,8 +118,12 @@ class EngineLink:
             self._asked_at = time.monotonic()
 
     async def _channel(self, entry: dict[str, Any]) -> ChannelState:
-        """Add what the engine does not say: the current density, for which the store knows the area."""
-        channel = ChannelState.model_validate(entry)
+        """Add what the engine does not say and the store knows: the open question, the area for the current density."""
+        channel = ChannelState.model_validate({**entry, "question": None})
+        if channel.run is not None and channel.state == WAITING:
+            # The output is off and nothing is read: the last reading, with its current, would be a lie by now.
+            asked = await self._question_of(channel.run)
+            channel = channel.model_copy(update={"question": asked, "voltage_V": None, "current_A": None})
         if channel.run is None or channel.current_A is None:
             return channel
         area_m2 = await self._area_of(channel.run)

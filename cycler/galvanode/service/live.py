@@ -33,7 +33,7 @@ POINTS_PER_TICK = 240
 TRY_AGAIN_LATER = 1013
 BAD_MESSAGE = 1007
 
-_LIVE_STATES = frozenset({"running", "paused"})
+_LIVE_STATES = frozenset({"running", "waiting", "paused"})
 _LINGER_TICKS = 5
 """Ticks for which a run is still read after it has left its channel: its last commit may be on the way."""
 

@@ -53,6 +53,25 @@ class EngineState(_Answer):
     clock_unix_s: Number = Field(default=None, description="process time, UTC")
 
 
+class Question(_Answer):
+    """What a run has asked its operator and waits for."""
+
+    id: int = Field(description="of the event; sent with the answer, so that it meets the question it was meant for")
+    message: str
+    wants: Literal["confirmation", "number", "photo"]
+    name: str | None = Field(default=None, description="variable that a number becomes")
+    line: int | None = Field(default=None, description="of the recipe")
+    dimension: str | None = Field(default=None, description="of that number")
+    min: Number = Field(default=None, description="SI; counts as inside")
+    max: Number = Field(default=None, description="SI; counts as inside")
+    range: str | None = Field(default=None, description="both for people, with units")
+    expected: str | None = Field(default=None, description="such as: a mass such as '12 mg'")
+    units: list[str] = Field(default=[], description="in which the number is usually given")
+    unit: str | None = Field(default=None, description="the likeliest of them")
+    asked_unix_s: Number = Field(default=None, description="process time, UTC")
+    within_s: Number = Field(default=None, description="the run fails without an answer after so long; null: it waits")
+
+
 class ChannelState(_Answer):
     """One channel, as it is now. Positive current charges the cell."""
 
@@ -63,7 +82,7 @@ class ChannelState(_Answer):
     simulated: bool = False
     chamber: str | None = None
     idn: str | None = None
-    state: str = Field(description="idle, running, paused, unsafe or lost")
+    state: str = Field(description="idle, running, waiting (for an answer), paused, unsafe or lost")
     run: str | None = None
     title: str | None = None
     recipe: str | None = None
@@ -81,6 +100,7 @@ class ChannelState(_Answer):
     samples: int | None = None
     progress: Number = Field(default=None, description="0 to 1; null where it cannot be known")
     message: str | None = None
+    question: Question | None = Field(default=None, description="what its run waits for")
 
 
 class ChamberState(_Answer):
@@ -153,6 +173,13 @@ class ScheduleLine(_Answer):
     line: int = Field(description="of the recipe")
 
 
+class ScheduleWarning(_Answer):
+    """Something that looks wrong in a recipe that is valid."""
+
+    line: int | None = Field(default=None, description="of the recipe, 1-based; null where it is about the whole")
+    text: str
+
+
 class Schedule(_Answer):
     """What would be run."""
 
@@ -165,6 +192,7 @@ class Schedule(_Answer):
     most_samples: Number = Field(default=None, description="null where nothing bounds it")
     limits: list[str] = Field(default=[], description="what trips the run")
     analyses: list[str] = []
+    warnings: list[ScheduleWarning] = Field(default=[], description="what looks wrong; it can be run all the same")
 
 
 class SubmitRequest(_Request):
@@ -189,6 +217,35 @@ class Commanded(_Answer):
 
     run: str
     state: str | None = None
+
+
+class AnswerRequest(_Request):
+    """The answer to a run's question: one of the two. A photo is uploaded instead."""
+
+    confirmed: Literal[True] | None = None
+    number: str | None = Field(default=None, max_length=200, description="with its unit, such as '12.3 mg'")
+    question: int | None = Field(default=None, description="the question's id; refused if another one is open by then")
+
+
+class Photo(_Answer):
+    """A photo that answered a run's question."""
+
+    name: str = Field(description="its address is /api/runs/{run}/attachments/{name}")
+    sha256: str
+    media_type: str
+    size: int = Field(description="bytes")
+
+
+class PhotoList(_Answer):
+    """The photos of a run, oldest first."""
+
+    attachments: list[Photo]
+
+
+class PhotoTaken(Commanded):
+    """The run after a photo has answered its question."""
+
+    attachment: Photo
 
 
 class StoppedAll(_Answer):
@@ -218,6 +275,7 @@ class Run(_Answer):
     samples: int | None = None
     area_m2: Number = None
     analyses: list[str] = []
+    question: Question | None = Field(default=None, description="what it waits for, where its state is waiting")
 
 
 class RunDetail(Run):

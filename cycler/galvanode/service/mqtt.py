@@ -50,7 +50,7 @@ _TELEMETRY = (
     "samples",
     "progress",
 )
-_LIVE_STATES = frozenset({"running", "paused"})
+_LIVE_STATES = frozenset({"running", "waiting", "paused"})
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,8 @@ class MqttPublisher:
 
     async def _publish(self, client: aiomqtt.Client, status: Status, said: dict[str, str]) -> None:
         for channel in status.channels:
-            state = _json(channel, _STATE, engine=status.available)
+            asked = None if channel.question is None else channel.question.message
+            state = _json(channel, _STATE, waiting_for=asked, engine=status.available)
             if said.get(channel.name) != state:
                 await client.publish(self._settings.topic(channel.name, "state"), state, qos=1, retain=True)
                 said[channel.name] = state

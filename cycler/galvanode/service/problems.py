@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class UnknownRun(GalvanodeError):
-    """No run of that name is in the store."""
+    """No run of that name is in the store, or the run has no such photo."""
 
 
 class Busy(GalvanodeError):

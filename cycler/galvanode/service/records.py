@@ -14,19 +14,23 @@ import numpy as np
 import pyarrow as pa
 
 from galvanode.analysis import analyse, plots
+from galvanode.engine.control import Refused
 from galvanode.errors import InvalidInput
 from galvanode.results import plain, run_data
+from galvanode.service.answers import open_question
 from galvanode.service.live import Points
 from galvanode.service.models import (
     Analysis,
     AnalysisPlot,
     AnalysisResult,
     Column,
+    Question,
     Run,
     RunDetail,
     RunEvent,
 )
 from galvanode.service.problems import Busy, UnknownRun
+from galvanode.store.attachments import Attachment, attachments, find_attachment, save_attachment
 from galvanode.store.errors import StoreError
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
@@ -75,9 +79,14 @@ class Records:
 
     async def runs(self, limit: int, offset: int, channel: str | None) -> tuple[list[Run], int]:
         """Return some runs, the newest first, and how many there are."""
-        records = await self.do(lambda: self.store.runs())
-        chosen = [record for record in reversed(records) if channel is None or record.channel == channel]
-        return [Run.model_validate(run_fields(r)) for r in chosen[offset : offset + limit]], len(chosen)
+
+        def read() -> tuple[list[Run], int]:
+            records = self.store.runs()
+            chosen = [record for record in reversed(records) if channel is None or record.channel == channel]
+            shown = [Run.model_validate(self._fields(record)) for record in chosen[offset : offset + limit]]
+            return shown, len(chosen)
+
+        return await self.do(read)
 
     async def run(self, run: str) -> RunRecord:
         """Return one run; raise ``UnknownRun``."""
@@ -85,7 +94,46 @@ class Records:
 
     async def detail(self, run: str) -> RunDetail:
         """Return one run with its texts; raise ``UnknownRun``."""
-        return RunDetail.model_validate(run_fields(await self.run(run)))
+        return await self.do(lambda: RunDetail.model_validate(self._fields(self._run(run))))
+
+    async def question(self, run: str) -> Question:
+        """Return what a run waits for; raise ``UnknownRun``, and ``Refused`` if it waits for nobody."""
+
+        def read() -> Question:
+            record = self._run(run)
+            question = open_question(self.store, record)
+            if question is None:
+                raise Refused(f"run {run} is {record.state}; it asks nothing now")
+            return question
+
+        return await self.do(read)
+
+    async def question_of(self, run: str) -> Question | None:
+        """Return what a run waits for; None if it waits for nobody, or is not known (yet)."""
+        try:
+            return await self.question(run)
+        except (UnknownRun, Refused, Busy, StoreError):
+            return None
+
+    async def photos(self, run: str) -> list[Attachment]:
+        """Return the photos of a run; raise ``UnknownRun``."""
+        return await self.do(lambda: (self._run(run), attachments(self._directory, run))[1])
+
+    async def photo(self, run: str, name: str) -> Attachment:
+        """Return one photo of a run; raise ``UnknownRun``, also where there is no such photo."""
+
+        def find() -> Attachment:
+            self._run(run)
+            try:
+                return find_attachment(self._directory, run, name)
+            except InvalidInput as error:
+                raise UnknownRun(error.message) from None
+
+        return await self.do(find)
+
+    async def keep_photo(self, run: str, data: bytes) -> tuple[Attachment, bool]:
+        """Keep a photo of a run, durably; return it and whether it is new. Raises ``InvalidInput``."""
+        return await self.do(lambda: save_attachment(self._directory, run, data))
 
     async def area_of(self, run: str) -> float | None:
         """Return the area of a run's cell in m2; None if the run or the area is not known (yet)."""
@@ -180,6 +228,9 @@ class Records:
             )
 
         return await self.do(read)
+
+    def _fields(self, record: RunRecord) -> dict[str, Any]:
+        return {**run_fields(record), "question": open_question(self.store, record)}
 
     def _run(self, run: str) -> RunRecord:
         try:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, MutableMapping
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galvanode.service.models import Problem
 from galvanode.service.problems import problem_response
+from galvanode.store.attachments import MAX_BYTES
 
 MAX_BODY_BYTES = 1024 * 1024
 COOKIE = "galvanode_session"
@@ -34,6 +36,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _OPEN_PATHS = frozenset({"/healthz", "/login", "/api/login"})
 _OPEN_PREFIXES = ("/static/",)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PHOTO_PATH = re.compile(r"/api/runs/[^/]+/photo")
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -171,7 +174,7 @@ class Guard:
             return
         send = _with_headers(scope, send)
         if refusal is None:
-            await self._app(scope, _limited(receive), send)
+            await self._app(scope, _limited(receive, _longest(scope["path"])), send)
         elif refusal[0] == 401 and "text/html" in headers.get("accept", "") and scope["method"] == "GET":
             await RedirectResponse("/login", status_code=303)(scope, receive, send)
         else:
@@ -187,8 +190,9 @@ class Guard:
         if writes and not _own_origin(headers, host):
             return 403, "the request comes from another site"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
-            return 413, f"the body is longer than {MAX_BODY_BYTES} bytes"
+        longest = _longest(scope["path"])
+        if not length.isdigit() or int(length[:20]) > longest:
+            return 413, f"the body is longer than {longest} bytes"
         if self._token is not None and not _is_open(scope["path"]) and not self._known(headers):
             return 401, "a token is needed: log in, or send it as 'Authorization: Bearer ...'"
         return None
@@ -233,7 +237,12 @@ def _is_open(path: str) -> bool:
     return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
-def _limited(receive: Receive) -> Receive:
+def _longest(path: str) -> int:
+    """Return how many bytes a request may have; a photo has more than a text."""
+    return MAX_BYTES if _PHOTO_PATH.fullmatch(path) else MAX_BODY_BYTES
+
+
+def _limited(receive: Receive, longest: int) -> Receive:
     """Count the body as it comes: a chunked one announces no length."""
     taken = 0
 
@@ -242,8 +251,8 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY_BYTES:
-                raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+            if taken > longest:
+                raise HTTPException(413, f"the body is longer than {longest} bytes")
         return message
 
     return limited

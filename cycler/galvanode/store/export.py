@@ -1,8 +1,8 @@
 """Export: a run in the formats that other programs read, with what they need to know about it.
 
-- ``bdf``: ``X.bdf.parquet``, Battery Data Format plus the columns that PyProBE asks for, and
-  ``X.bdf.metadata.json``, its sidecar, under the name by which BDF 0.2 finds it
-- ``bdf-csv``: ``X.bdf.csv`` and the same sidecar
+- ``bdf``: ``X.bdf.parquet``, Battery Data Format plus the columns that PyProBE asks for,
+  ``X.bdf.metadata.json``, its sidecar, under the name by which BDF 0.2 finds it, and the photos that the sidecar lists
+- ``bdf-csv``: ``X.bdf.csv``, and the same sidecar and photos
 - ``battery-archive``: ``X_timeseries.csv``, which BEEP reads
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,8 +24,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from galvanode.errors import InvalidInput
+from galvanode.store.attachments import Attachment, attachments
 from galvanode.store.read import Store
-from galvanode.store.records import RunRecord
+from galvanode.store.records import RunRecord, StoredEvent
 from galvanode.store.schema import (
     CHARGE_ENERGY,
     CHARGED,
@@ -49,6 +52,15 @@ ENDINGS: dict[ExportFormat, str] = {
 
 _ROWS_AT_ONCE = 1_000_000
 
+_STATUS = {
+    "completed": "completed",
+    "queued": "planned",
+    "running": "running",
+    "waiting": "running",
+    "paused": "running",
+}
+"""State of a run -> BattINFO's; all others are ``aborted``."""
+
 
 def export_run(store: Store, run: str, format: str, out: Path) -> list[Path]:  # noqa: A002
     """Write a run's committed samples; return the files written, samples first.
@@ -68,16 +80,32 @@ def export_run(store: Store, run: str, format: str, out: Path) -> list[Path]:  #
     _write_aside(path, lambda aside: _WRITERS[kind](_tables(store, record), aside))
     if kind == "battery-archive":
         return [path]
+    photos = _copy_photos(attachments(store.directory, run), path.name.removesuffix(ENDINGS[kind]), path.parent)
     sidecar = path.with_suffix(".metadata.json")
-    text = json.dumps(metadata(record, path.name), indent=2, allow_nan=False) + "\n"
+    described = metadata(record, path.name, [event for event in store.events(run) if event.kind == "answered"], photos)
+    text = json.dumps(described, indent=2, allow_nan=False) + "\n"
     _write_aside(sidecar, lambda aside: aside.write_text(text, encoding="utf-8"))
-    return [path, sidecar]
+    return [path, sidecar, *(path.parent / name for name in photos)]
 
 
-def metadata(record: RunRecord, file: str) -> dict[str, Any]:
-    """Return the sidecar of an exported run: BattINFO's records, then everything else verbatim."""
+def _copy_photos(photos: Sequence[Attachment], stem: str, folder: Path) -> dict[str, str]:
+    """Copy a run's photos; return file name -> sha256."""
+    copied: dict[str, str] = {}
+    for photo in photos:
+        name = f"{stem}.{photo.sha256[:12]}{photo.path.suffix}"
+        _write_aside(folder / name, partial(shutil.copyfile, photo.path))
+        copied[name] = photo.sha256
+    return copied
+
+
+def metadata(
+    record: RunRecord, file: str, answers: Sequence[StoredEvent] = (), photos: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the sidecar of an exported run: BattINFO's records, then everything else verbatim.
+
+    ``answers`` are the events in which an operator answered the run, ``photos`` file names with their sha256.
+    """
     recipe, cell = Path(record.recipe_name).stem, Path(record.cell_name).stem
-    status = {"completed": "completed", "queued": "planned", "running": "running", "paused": "running"}
     accelerated = record.speed != 1.0  # only simulated instruments keep up with that
     return {
         "battinfo_test": {
@@ -88,7 +116,7 @@ def metadata(record: RunRecord, file: str) -> dict[str, Any]:
                 instrument_name=record.instrument,
                 started_at=None if record.started_unix_s is None else int(record.started_unix_s),
                 ended_at=None if record.ended_unix_s is None else int(record.ended_unix_s),
-                status=status.get(record.state, "aborted"),
+                status=_STATUS.get(record.state, "aborted"),
                 description=record.end_reason,
             ),
             "provenance": _known(source_type="simulation" if accelerated else None, source_file=file),
@@ -110,6 +138,11 @@ def metadata(record: RunRecord, file: str) -> dict[str, Any]:
                 seed=record.seed,
                 speed=record.speed if np.isfinite(record.speed) else "max",
                 samples=record.samples,
+                answers=[
+                    {"message": event.message, "test_time_s": event.test_time_s, **event.details} for event in answers
+                ]
+                or None,
+                photos=dict(photos) if photos else None,
             )
         },
     }

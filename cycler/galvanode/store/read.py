@@ -132,6 +132,20 @@ class Store:
             for of, unix_s, test_s, kind, message, details, id_ in rows
         ]
 
+    def last_event(self, run: str, kind: str) -> StoredEvent | None:
+        """Return the newest event of that kind, None if there is none; raise ``InvalidInput`` for what is no run."""
+        number = run_number(run)
+        with reading(self.directory) as connection:
+            row = connection.execute(
+                "SELECT unix_time_s, test_time_s, message, details, id FROM events"
+                " WHERE run = ? AND kind = ? ORDER BY id DESC LIMIT 1",
+                (number, kind),
+            ).fetchone()
+        if row is None:
+            return None
+        unix_s, test_s, message, details, id_ = row
+        return StoredEvent(run, unix_s, test_s, kind, message, json.loads(details), id_)
+
     def overview(
         self,
         run: str,

@@ -83,7 +83,7 @@ STEP_SCHEMA: pa.Schema = pa.schema(
 """One attempt of one step, in the order of ``journal.StepRecord``."""
 
 FINISHED_STATES = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
-STATES = FINISHED_STATES | {"queued", "running", "paused", "interrupted"}
+STATES = FINISHED_STATES | {"queued", "running", "waiting", "paused", "interrupted"}
 
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x47414C56  # "GALV": tells our database from any other SQLite file

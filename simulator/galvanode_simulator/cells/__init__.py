@@ -2,6 +2,7 @@
 
 from galvanode_simulator.cells.base import Cell, CellParameters
 from galvanode_simulator.cells.blocking import BlockingCell, BlockingParameters
+from galvanode_simulator.cells.capacitor import CapacitorCell, CapacitorParameters
 from galvanode_simulator.cells.composite import CompositeCell, CompositeParameters
 from galvanode_simulator.cells.full_cell import FullCell
 from galvanode_simulator.cells.full_cell_parameters import FullCellParameters
@@ -15,6 +16,8 @@ __all__ = [
     "PRESETS",
     "BlockingCell",
     "BlockingParameters",
+    "CapacitorCell",
+    "CapacitorParameters",
     "Cell",
     "CellParameters",
     "CompositeCell",

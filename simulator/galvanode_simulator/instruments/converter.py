@@ -59,3 +59,26 @@ class Converter:
         step = self._steps[index]
         value = true * self._gain + (self._sigmas[index] + noise) * averaging * self._gauss()
         return round(value / step) * step
+
+
+_LAST_DIGIT = 12
+"""Decimals of an ideal reading: what a sum of numbers in binary leaves beyond them is no voltage."""
+
+
+class IdealConverter(Converter):
+    """A converter that reads true: tests that must know a reading beforehand are made with it."""
+
+    def __init__(self, ranges: Sequence[float]) -> None:
+        super().__init__(ranges, 0.0, 0.0, 0.0, 1.0, lambda: 0.0)
+
+    def digitise(
+        self,
+        true: float,
+        fixed: int | None = None,
+        lowest: int = 0,
+        averaging: float = 1.0,
+        noise: float = 0.0,
+    ) -> float:
+        """Return the true value, or overflow beyond the range."""
+        highest = len(self._levels) - 1 if fixed is None else fixed
+        return round(true, _LAST_DIGIT) if abs(true) <= self._levels[highest] else math.copysign(OVERFLOW, true)

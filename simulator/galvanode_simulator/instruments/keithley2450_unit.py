@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
-from galvanode_simulator.instruments.converter import OVER_RANGE, OVERFLOW, Converter
+from galvanode_simulator.instruments.converter import OVER_RANGE, OVERFLOW, Converter, IdealConverter
 from galvanode_simulator.instruments.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
@@ -109,6 +109,8 @@ class Keithley2450Unit:
         seed: int = 0,
         temperature: Callable[[], float] | None = None,
         lead_resistance: float = 0.1,
+        *,
+        ideal: bool = False,
     ) -> None:
         self.cell = cell
         self.temperature = temperature
@@ -120,7 +122,9 @@ class Keithley2450Unit:
         self._gauss = gaussian(seeded(seed, "noise"))
         calibration = gaussian(seeded(seed, "calibration"))
         self._converters = {
-            name: Converter(ranges, *_CONVERSION[name], 1.0 + _GAIN_ERROR * calibration(), self._gauss)
+            name: IdealConverter(ranges)
+            if ideal
+            else Converter(ranges, *_CONVERSION[name], 1.0 + _GAIN_ERROR * calibration(), self._gauss)
             for name, ranges in RANGES.items()
         }
         # Faults that the model itself has to play.

@@ -11,6 +11,7 @@ from runs import FREQUENCY, Paper, noisy, of
 from galvanode.analysis import analyse, impedance_table, plots
 from galvanode.analysis.circuit_fit import fit_circuit
 from galvanode.analysis.kramers_kronig import kramers_kronig
+from galvanode.analysis.spectra import spectra
 from galvanode.errors import InvalidInput
 
 CIRCUITS = {
@@ -221,6 +222,21 @@ def test_nyquist_and_bode_show_data_and_fit():
     assert len(measured["values"]) == len(measured.get("x", [])) == len(FREQUENCY)
     assert max(fitted["values"]) == pytest.approx(max(measured["values"]), rel=0.02)
     assert drawn["impedance_bode"].get("log_x") is True
+
+
+def test_the_passes_of_one_step_are_averaged():
+    z = of("R0-p(R1,CPE1)", *CIRCUITS["R0-p(R1,CPE1)"])
+    paper = Paper()
+    start = paper.begin("impedance")
+    for factor in (0.9, 1.0, 1.1):
+        for f, value in zip(FREQUENCY, factor * z, strict=True):
+            paper.time += 1.0
+            paper.row(0.0, 0.0, start, 25.0, (f, value.real, value.imag))
+    data = paper.end().data()
+    (spectrum,) = spectra(data)
+    assert np.allclose(spectrum.impedance, z)
+    assert len(spectrum.frequency) == len(FREQUENCY)
+    assert spectrum.started_s == pytest.approx(1.0)
 
 
 def test_many_spectra_are_drawn_in_part():

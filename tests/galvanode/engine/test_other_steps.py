@@ -15,12 +15,13 @@ from galvanode.instrument.reading import ChamberReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.instrument.tasks import Collected, Cutoff, Impedance, ImpedancePoint, OpenCircuit, Sweep, Task
 from galvanode.recipe.program import (
+    Condition,
+    End,
     EndLoop,
     ImpedancePlan,
     Limits,
     Loop,
     Program,
-    Retention,
     SetChamber,
     Soak,
     Step,
@@ -29,6 +30,10 @@ from galvanode.recipe.program import (
     Window,
 )
 
+RETENTION = End(
+    test=Condition(quantity="retention", comparison="<=", value=0.805, text="retention <= 80.5 %", of_cycle=1),
+    text="retention <= 80.5 %",
+)
 SAFE = Limits(voltage=Window(min=-5, max=5))
 
 
@@ -315,7 +320,7 @@ async def test_a_loop_ends_with_the_turn_in_which_the_capacity_has_faded():
         loop_id="l",
         turns=1000,
         ladder={},
-        stop_when_retention=Retention(below=0.805, of_cycle=1),
+        stop_when=(RETENTION,),
         counts_cycles=True,
         end=2,
         line=1,

@@ -20,6 +20,7 @@ from galvanode.instrument.roles import Capabilities, Envelope, Identity, UnsafeS
 from galvanode.recipe.program import (
     Condition,
     Detector,
+    End,
     EndLoop,
     Limits,
     Loop,
@@ -114,12 +115,16 @@ def step(mode: str = "current", setpoint: Any = 0.001, **changes: Any) -> Step:
     return Step(**(settings | changes))
 
 
-def after(seconds: float) -> Condition:
-    return Condition(quantity="time", comparison=">=", value=seconds, text=f"time >= {seconds:g} s")
+SHORT_CIRCUIT = End(test=Detector(name="short_circuit"), text="short_circuit")
 
 
-def when(quantity: Any, comparison: Any, value: float) -> Condition:
-    return Condition(quantity=quantity, comparison=comparison, value=value, text=f"{quantity} {comparison} {value}")
+def after(seconds: float) -> End:
+    return when("time", ">=", seconds)
+
+
+def when(quantity: Any, comparison: Any, value: float, **changes: Any) -> End:
+    text = f"{quantity} {comparison} {value:g}"
+    return End(test=Condition(quantity=quantity, comparison=comparison, value=value, text=text), text=text, **changes)
 
 
 def program(*instructions: Any) -> Program:
@@ -147,7 +152,7 @@ async def test_a_timed_step_ends_exactly_on_time_with_its_reason_and_its_charge(
     commit = run.take_commit()
     assert commit is not None
     assert run.state == "completed"
-    assert commit.steps[-1].end_reason == "time >= 10 s"
+    assert commit.steps[-1].end_reason == "time >= 10"
     assert commit.steps[-1].ended_test_time_s == pytest.approx(10.0)
     assert run.position.charge_c == pytest.approx(0.01)
     assert commit.rows[-1][0] == pytest.approx(10.0)
@@ -274,7 +279,7 @@ async def test_a_loop_limited_in_time_ends_with_a_whole_turn():
 
 
 async def test_a_short_circuit_leaves_the_loop_and_says_so():
-    loop = Loop(loop_id="l", turns=5, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=2, line=1)
+    loop = Loop(loop_id="l", turns=5, stop_when=(SHORT_CIRCUIT,), counts_cycles=True, end=2, line=1)
     run, cycler = make(program(loop, step(until=(after(600.0),)), EndLoop(start=0), step("rest", step_id=2)))
     cycler.voltage = lambda: 0.1 if cycler.clock.now() < 900 else 0.0001
     run.start()
@@ -452,7 +457,7 @@ async def test_a_driver_that_fails_in_an_unknown_way_leaves_the_channel_marked_u
 
 
 async def test_half_cycles_of_a_few_readings_can_be_stored():
-    loop = Loop(loop_id="l", turns=3, stop_when=(Detector(name="short_circuit"),), counts_cycles=True, end=3, line=1)
+    loop = Loop(loop_id="l", turns=3, stop_when=(SHORT_CIRCUIT,), counts_cycles=True, end=3, line=1)
     short = (after(7.0),)
     run, _ = make(program(loop, step(until=short), step(setpoint=-0.001, step_id=2, until=short), EndLoop(start=0)))
     run.start()

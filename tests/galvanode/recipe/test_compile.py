@@ -67,16 +67,18 @@ def test_the_critical_current_density_recipe_compiles_to_a_loop_of_two_steps():
     assert isinstance(loop, Loop)
     assert all(isinstance(step, Step) for step in (rest, plate, strip))
     assert (rest.mode, rest.setpoint, rest.step_id, rest.line) == ("rest", None, 1, 9)
-    assert rest.until == (Condition(quantity="time", comparison=">=", value=600.0, text="for 10 min"),)
+    assert tuple(end.test for end in rest.until) == (
+        Condition(quantity="time", comparison=">=", value=600.0, text="for 10 min"),
+    )
     assert (loop.turns, loop.end, loop.counts_cycles, loop.line) == (40, 4, True, 11)
     assert loop.ladder["current_density"][:3] == (1.0, 2.0, 3.0)
-    assert [detector.name for detector in loop.stop_when] == ["short_circuit"]
+    assert [end.text for end in loop.stop_when] == ["short_circuit"]
     assert plate.setpoint == Variable(name="current_density", factor=0.5e-4)
     assert strip.setpoint == Variable(name="current_density", factor=-0.5e-4)
     assert (plate.name, plate.step_id, strip.name, strip.step_id) == ("plate", 2, "strip", 3)
     assert plate.record == Record(every_s=1.0, voltage_change=1e-3)
     assert (plate.poll_s, plate.line) == (1.0, 12)
-    assert plate.until[0].value == 1800.0
+    assert plate.until[0].test.value == 1800.0
     assert end == EndLoop(start=1)
     assert program.parameters == {"step": "0.1 mA/cm^2", "half_cycle": "30 min"}
 
@@ -106,7 +108,7 @@ def test_a_ladder_stops_before_what_it_would_pass_and_runs_down_too():
     up, down = loops_of(program)
     assert up.ladder == {"i": (0.001, 0.0013, 0.0016, 0.0019), "t": (1.0, 2.0, 3.0, 4.0)}
     assert down.ladder == {"i": (0.001, 0.0, -0.001)}
-    assert steps_of(program)[0].until[0] == Condition(
+    assert steps_of(program)[0].until[0].test == Condition(
         quantity="time", comparison=">=", value=Variable(name="t"), text="for $t"
     )
 
@@ -142,7 +144,7 @@ def test_times_beside_a_ladder_repeats_the_block_at_every_value():
     )
     ladder, times = loops_of(program)
     assert (ladder.turns, ladder.counts_cycles, times.turns, times.counts_cycles) == (2, False, 5, True)
-    assert ladder.stop_when[0].options == {"drop": 0.3, "confirm": 5.0, "settle_s": 60.0, "noise_V": 1e-3}
+    assert ladder.stop_when[0].test.options == {"drop": 0.3, "confirm": 5.0, "settle_s": 60.0, "noise_V": 1e-3}
     assert (times.ladder, times.stop_when) == ({}, ())
 
 
@@ -166,7 +168,7 @@ def test_times_beside_a_ladder_repeats_the_block_at_every_value():
 )
 def test_a_condition_is_compiled_to_what_is_measured_at_the_terminals(text, quantity, comparison, value):
     step = only_step(f"constant_current: {{current: 1 mA, until: '{text}'}}", "parameters: {limit: 3.5 V}\n")
-    (condition,) = step.until
+    condition = step.until[0].plain
     assert (condition.quantity, condition.comparison) == (quantity, comparison)
     assert condition.value == pytest.approx(value, rel=1e-12, abs=0.0 if value else 1e-30)
 
@@ -175,13 +177,13 @@ def test_an_end_reason_reads_as_the_recipe_with_its_parameters_filled_in():
     step = only_step(
         "rest: {for: $t, until: [voltage >= $limit, voltage < -1 V]}", "parameters: {t: 2 h, limit: 3.5 V}\n"
     )
-    assert [condition.text for condition in step.until] == ["for 2 h", "voltage >= 3.5 V", "voltage < -1 V"]
+    assert [end.text for end in step.until] == ["for 2 h", "voltage >= 3.5 V", "voltage < -1 V"]
 
 
 def test_zero_is_a_value_everywhere():
     step = only_step("constant_current: {current: 0 A, for: 0 s, until: voltage <= 0 V}")
     assert step.setpoint == 0.0
-    assert [condition.value for condition in step.until] == [0.0, 0.0]
+    assert [end.test.value for end in step.until] == [0.0, 0.0]
     assert only_step("constant_voltage: {voltage: 0 V, for: 1 s}").setpoint == 0.0
 
 
@@ -274,17 +276,26 @@ def test_a_program_survives_json():
     for text in (CCD, "title: x\nmethod: [rest: {for: 1 s}]\n"):
         program = compiled(text)
         assert Program.model_validate_json(program.model_dump_json()) == program
-        assert json.loads(program.model_dump_json())["format"] == 1
+        assert json.loads(program.model_dump_json())["format"] == 2
 
 
-def test_ten_thousand_steps_compile_within_a_second():
+def test_steps_compile_in_the_time_that_making_their_models_takes():
+    """Ten thousand that a loop expands to are measured in test_control; these are written out, which YAML dominates."""
     line = "  - plate: {current_density: 0.1 mA/cm^2, for: 10 s, until: voltage >= 4 V}\n"
-    recipe = parse_recipe("title: x\nmethod:\n" + line * 10_000, "r.yaml")
+    recipe = parse_recipe("title: x\nmethod:\n" + line * 2_000, "r.yaml")
     cell = parse_cell(CELL, "c.yaml")
-    began = time.process_time()
-    program = compile_recipe(recipe, cell)
-    assert time.process_time() - began < 1.0
-    assert len(program.instructions) == 10_000
+    data = compile_recipe(recipe, cell).model_dump()
+    assert len(data["instructions"]) == 2_000
+
+    def fastest(action) -> float:
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            action()
+            times.append(time.process_time() - began)
+        return min(times)
+
+    assert fastest(lambda: compile_recipe(recipe, cell)) < 3 * fastest(lambda: Program.model_validate(data))
 
 
 def test_ten_million_steps_in_loops_compile_at_once_and_more_are_refused():

@@ -5,7 +5,7 @@ import pytest
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import Condition, Loop, Program, Retention, Step, Variable, Window
+from galvanode.recipe.program import Condition, Loop, Program, Step, Variable, Window
 
 CELL = """\
 name: LCO | electrolyte | Li-In
@@ -94,39 +94,41 @@ def test_a_charge_with_a_hold_is_one_step_of_the_recipe_in_two_phases():
     )
     assert (driven.name, driven.step_id, driven.mode) == ("formation", 1, "current")
     assert (hold.name, hold.step_id, hold.mode) == ("formation", 1, "voltage")
-    assert driven.until == (Condition(quantity="voltage", comparison=">=", value=4.0, text="voltage >= 4 V"),)
+    assert tuple(end.test for end in driven.until) == (
+        Condition(quantity="voltage", comparison=">=", value=4.0, text="voltage >= 4 V"),
+    )
     assert (hold.setpoint, hold.current_limit) == (4.0, driven.setpoint)
-    assert [(item.quantity, item.comparison) for item in hold.until] == [
+    assert [(item.test.quantity, item.test.comparison) for item in hold.until] == [
         ("time", ">="),
         ("current_magnitude", "<="),
         ("current_magnitude", "<="),
     ]
-    assert [item.value for item in hold.until] == [7200.0, pytest.approx(0.075e-3), pytest.approx(0.005e-3)]
+    assert [item.test.value for item in hold.until] == [7200.0, pytest.approx(0.075e-3), pytest.approx(0.005e-3)]
     assert hold.until[1].text == "current <= 0.05C"
 
 
 def test_the_hold_of_a_discharge_takes_no_more_than_its_current_and_tapers_in_magnitude():
     driven, hold = steps("discharge: {current: 1 mA, until: voltage <= 2 V, then_hold: {until: current <= 50 uA}}")
     assert (driven.setpoint, hold.current_limit, hold.setpoint) == (-1e-3, 1e-3, 2.0)
-    assert hold.until[0].quantity == "current_magnitude"
+    assert hold.until[0].test.quantity == "current_magnitude"
 
 
 def test_a_constant_voltage_may_end_by_the_magnitude_of_its_current():
-    (condition,) = only("constant_voltage: {voltage: 4 V, until: current_magnitude <= C/20}").until
+    condition = only("constant_voltage: {voltage: 4 V, until: current_magnitude <= C/20}").until[0].test
     assert (condition.quantity, condition.value) == ("current_magnitude", pytest.approx(0.075e-3))
-    (signed,) = only("constant_voltage: {voltage: 4 V, until: current <= 10 uA}").until
+    signed = only("constant_voltage: {voltage: 4 V, until: current <= 10 uA}").until[0].test
     assert signed.quantity == "current"
 
 
 @pytest.mark.parametrize("reference", ["vs Li+/Li", "vs. Li+/Li", "vs Li/Li+", "vs Li⁺/Li"])
 def test_a_potential_becomes_the_voltage_at_the_terminals(reference):
-    (condition,) = only(f"charge: {{rate: 1C, until: voltage >= 4.22 V {reference}}}").until
+    condition = only(f"charge: {{rate: 1C, until: voltage >= 4.22 V {reference}}}").until[0].test
     assert condition.value == 3.6  # 0.62 V less, without rounding
     assert condition.text == "voltage >= 4.22 V vs Li+/Li (3.6 V at the terminals)"
 
 
 def test_a_plain_voltage_is_one_at_the_terminals():
-    (condition,) = only("charge: {rate: 1C, until: voltage >= 3.6 V}").until
+    condition = only("charge: {rate: 1C, until: voltage >= 3.6 V}").until[0].test
     assert (condition.value, condition.text) == (3.6, "voltage >= 3.6 V")
 
 
@@ -137,9 +139,9 @@ def test_potentials_are_taken_wherever_a_voltage_stands():
     )
     assert only("impedance: {from: 1 kHz, to: 1 Hz, bias: 4 V vs Li+/Li}").impedance.bias == pytest.approx(3.38)
     head = "parameters: {upper: {default: 4.22 V vs Li+/Li, max: 4.7 V vs Li+/Li}}\n"
-    assert only("charge: {rate: 1C, until: voltage >= $upper}", head).until[0].value == 3.6
+    assert only("charge: {rate: 1C, until: voltage >= $upper}", head).until[0].test.value == 3.6
     again = only("charge: {rate: 1C, until: voltage >= $upper}", head, upper="4.62 V vs Li+/Li")
-    assert again.until[0].value == 4.0
+    assert again.until[0].test.value == 4.0
 
 
 def test_a_parameter_that_is_a_potential_is_not_set_to_a_plain_voltage_or_the_other_way_round():
@@ -176,7 +178,9 @@ def test_a_potential_on_a_cell_without_a_stated_reference_is_refused_and_with_ze
     ):
         steps("charge: {rate: 1C, until: voltage >= 4 V vs Li+/Li}", cell=silent)
     (step,) = steps("charge: {rate: 1C, until: voltage >= 4 V vs Li+/Li}", cell=CELL.replace("0.62 V", "0 V"))
-    assert step.until[0] == Condition(quantity="voltage", comparison=">=", value=4.0, text="voltage >= 4 V vs Li+/Li")
+    assert step.until[0].test == Condition(
+        quantity="voltage", comparison=">=", value=4.0, text="voltage >= 4 V vs Li+/Li"
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,17 +207,23 @@ def test_a_c_rate_on_a_cell_without_capacity_names_the_line_to_add(removed, want
     assert (caught.value.line, caught.value.column) == (3, column)
 
 
+def retention_of(loop: Loop) -> tuple[float, int]:
+    (end,) = loop.stop_when
+    assert (end.test.quantity, end.test.comparison) == ("retention", "<=")
+    return end.test.value, end.test.of_cycle
+
+
 def test_a_block_may_be_repeated_until_a_share_of_the_capacity_is_left():
     block = "[charge: {rate: 1C, until: voltage >= 4 V}, discharge: {rate: 1C, until: voltage <= 2 V}]"
     alone = compiled(f"title: x\nmethod:\n  - repeat: {block}\n    until_retention: 80 % of cycle 1\n")
     loop = alone.instructions[0]
-    assert loop.stop_when_retention == Retention(below=0.8, of_cycle=1)
+    assert retention_of(loop) == (0.8, 1)
     assert (loop.counts_cycles, loop.turns) == (True, 5_000_000)
     bounded = compiled(
         "title: x\nparameters: {left: 70 %}\nmethod:\n"
         f"  - repeat: {block}\n    times: 500\n    until_retention: $left of cycle 3\n"
     )
-    assert bounded.instructions[0].stop_when_retention == Retention(below=0.7, of_cycle=3)
+    assert retention_of(bounded.instructions[0]) == (0.7, 3)
     assert bounded.instructions[0].turns == 500
 
 
@@ -230,4 +240,4 @@ def test_a_program_with_everything_in_it_survives_json():
     )
     again = Program.model_validate_json(program.model_dump_json())
     assert again == program
-    assert again.format == 1
+    assert again.format == 2

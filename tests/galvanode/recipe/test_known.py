@@ -2,7 +2,7 @@
 
 import pytest
 
-from galvanode.recipe.known import ANALYSES, DETECTORS
+from galvanode.recipe.language.known import ANALYSES, DETECTORS
 
 
 def test_a_recipe_knows_the_detectors_and_their_options():

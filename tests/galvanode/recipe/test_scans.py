@@ -53,7 +53,9 @@ def test_a_sweep_runs_from_the_open_circuit_voltage_in_millivolts():
 def test_a_sweep_may_begin_at_a_voltage_and_run_down_and_end_early():
     step = only("sweep: {from: 3 V, to: 0.5 V, rate: 1 mV/s, step: 5 mV, until: current_density <= -1 mA/cm^2}")
     assert step.sweep == SweepPlan(vertices=(3.0, 0.5), rate=1e-3, step=5e-3)
-    assert [(c.quantity, c.comparison, c.value) for c in step.until] == [("current", "<=", pytest.approx(-0.5e-3))]
+    assert [(c.test.quantity, c.test.comparison, c.test.value) for c in step.until] == [
+        ("current", "<=", pytest.approx(-0.5e-3))
+    ]
 
 
 @pytest.mark.parametrize(

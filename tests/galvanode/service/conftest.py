@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Callable
@@ -62,6 +63,7 @@ class FakeEngine:
         self.available = True
         self.delay_s = 0.0
         self.refusal: Refused | None = None
+        self.answered: Callable[[dict[str, Any]], None] | None = None
         self.clock_unix_s = STARTED_UNIX
         self.speed: float | str = 1000.0
 
@@ -90,9 +92,11 @@ class FakeEngine:
         if method == "stop_all":
             return {"stopped": [channel["run"] for channel in self.channels if channel["run"]]}
         assert params is not None
+        if method == "answer" and self.answered is not None:
+            self.answered({"value": params["value"], "attachment": params["attachment"]})
         return {
             "run": params["run"],
-            "state": {"pause": "paused", "resume": "running", "stop": "stopped"}[method],
+            "state": {"pause": "paused", "resume": "running", "stop": "stopped", "answer": "running"}[method],
         }
 
     async def close(self) -> None:
@@ -253,6 +257,18 @@ def commit(
     journal.commit([RunCommit(run, rows, "{}", state, reason, now, ramp.steps(ended), events)])
 
 
+WEIGH: dict[str, Any] = {
+    "message": "Weigh the cell",
+    "wants": "number",
+    "name": "mass",
+    "dimension": "mass",
+    "min": 1e-6,
+    "max": 20e-6,
+    "within_s": 8 * 3600.0,
+}
+"""What a run says when it asks for a number."""
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A data directory with a completed run (r0001, sealed) and one under way (r0002)."""
@@ -279,6 +295,27 @@ def engine() -> FakeEngine:
     fake.channels = [channel("ch1"), channel("ch2", **running)]
     fake.chambers = [{"name": "chamber", "temperature_degC": 25.1, "setpoint_degC": 25.0, "alarm": None, "ok": True}]
     return fake
+
+
+@pytest.fixture
+def ask(data_dir: Path, engine: FakeEngine) -> Callable[..., None]:
+    """``ask(**changes)``: the run r0002 asks, as the engine commits it; an answer lets it go on."""
+    number = itertools.count(1)
+
+    def commit_state(state: str, event: str, message: str, details: dict[str, Any]) -> None:
+        now = STARTED_UNIX + 7200.0 + 60.0 * next(number)
+        with Journal(data_dir) as journal:
+            events = [Event("r0002", now, now - STARTED_UNIX, event, message, details)]
+            journal.commit([RunCommit("r0002", [], None, state, None, now, (), events)])
+        engine.clock_unix_s = now + 5 * 60
+        engine.channels[1]["state"] = state
+
+    def asking(**changes: Any) -> None:
+        details = {**WEIGH, **changes}
+        commit_state("waiting", "question", details["message"], details)
+        engine.answered = lambda given: commit_state("running", "answered", "answered", {**details, **given})
+
+    return asking
 
 
 @pytest.fixture

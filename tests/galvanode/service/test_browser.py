@@ -14,6 +14,9 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
+from galvanode.engine.control import Refused
+from galvanode.service.records import Records
+
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(60)]
 
 _FLAGS = (
@@ -88,6 +91,13 @@ class Page:
             while not (value := await self.run(script)):
                 await asyncio.sleep(0.05)
             return value
+
+    async def fill(self, text: str) -> None:
+        """Type into the focused field, in place of what is there, and press Enter."""
+        await self.run("document.activeElement.select()")
+        await self.command("Input.insertText", text=text)
+        for kind in ("keyDown", "keyUp"):
+            await self.command("Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13, text="\r")
 
     async def click(self, selector: str) -> None:
         await self.run(f"document.querySelector({json.dumps(selector)}).click()")
@@ -251,3 +261,149 @@ async def test_zooming_a_run_asks_for_more_of_it(page: tuple[Page, str]) -> None
     await tab.until("!document.querySelector('.plot-bar button').hidden")
     await tab.until("document.getElementById('plot').data[0].x[0] > 0.99")
     assert any("start_s=3600" in url and "end_s=7200" in url for url in tab.requested)
+
+
+async def test_a_waiting_channel_is_marked_and_leads_to_the_question(page: tuple[Page, str], ask) -> None:
+    tab, base = page
+    await tab.open(base)
+    await tab.until("document.querySelectorAll('.card').length === 2")
+    assert await tab.run("[...document.querySelectorAll('.asking')].every(mark => mark.hidden)")
+    ask()
+    mark = "document.querySelectorAll('.card')[1].querySelector('.asking')"
+    await tab.until(f"!{mark}.hidden && {mark}.innerText === 'Waiting for you: Weigh the cell'")
+    assert await tab.run("document.querySelectorAll('.card')[1].dataset.state") == "waiting"
+    assert (await tab.run("document.title")).startswith("(1) ")
+    await tab.command("Page.navigate", url=await tab.run(f"{mark}.href"))
+    await tab.until("location.pathname === '/runs/r0002' && document.activeElement?.id === 'ask-number'")
+
+
+async def test_a_number_is_answered_with_the_keyboard_alone(page: tuple[Page, str], engine, ask) -> None:
+    tab, base = page
+    ask()
+    await tab.open(f"{base}/runs/r0002#answer")
+    await tab.until("document.activeElement?.id === 'ask-number'")
+    card = await tab.run("document.getElementById('answer').innerText")
+    assert "Weigh the cell" in card
+    assert "1 mg to 20 mg" in card
+    assert await tab.run("document.querySelector('.ask label').control === document.activeElement")
+    assert await tab.run("document.querySelector('.ask select').value") == "mg"
+    for text, said in (("25", "expected 1 mg to 20 mg"), ("12 V", "expected a mass")):
+        await tab.fill(text)
+        await tab.until(f"document.getElementById('ask-fault').innerText.includes({json.dumps(said)})")
+        assert await tab.run("document.activeElement.getAttribute('aria-invalid')") == "true"
+    await asyncio.sleep(1)  # the stream goes on, and what was typed stays
+    assert await tab.run("document.activeElement.value") == "12 V"
+    await tab.fill("12300 µg")
+    await tab.until("document.getElementById('answer')?.hidden === true")
+    assert await tab.run("document.activeElement.id") == "run"
+    assert ("answer", {"run": "r0002", "value": 12.3e-6, "attachment": None}) in engine.calls
+    await tab.until("document.querySelector('.heading .chip').innerText === 'running'")
+    tab.complaints.clear()  # the browser reports the 422 that was wanted
+
+
+async def _too_busy(records: Records, run: str) -> None:
+    return None
+
+
+async def test_the_chosen_unit_counts_where_none_is_typed(
+    page: tuple[Page, str], engine, ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, base = page
+    ask()
+    await tab.open(f"{base}/runs/r0002#answer")
+    await tab.until("document.activeElement?.id === 'ask-number'")
+    await tab.run("document.querySelector('.ask select').value = 'µg'")
+    monkeypatch.setattr(Records, "question_of", _too_busy)
+    await asyncio.sleep(1)  # what is chosen stays, whatever the station cannot tell just now
+    await tab.fill("1.5e4")
+    await tab.until("document.getElementById('answer')?.hidden === true")
+    assert ("answer", {"run": "r0002", "value": 15e-6, "attachment": None}) in engine.calls
+
+
+async def test_a_confirmation_is_one_button_and_the_next_question_takes_its_place(
+    page: tuple[Page, str], engine, ask
+) -> None:
+    tab, base = page
+    await tab.open(f"{base}/runs/r0002")
+    await tab.until("document.querySelector('.heading .chip') !== null")
+    assert await tab.run("document.getElementById('answer')?.hidden === true")
+    ask(message="Open the valve", wants="confirmation", dimension=None, within_s=None)
+    await tab.until("document.getElementById('answer').innerText.includes('Open the valve')")
+    assert "Open the valve" in await tab.run("document.querySelector('#run > [role=status]').innerText")
+    assert await tab.run("getComputedStyle(document.querySelector('.heading .danger-quiet')).display") != "none"
+    await tab.click(".ask button")
+    await tab.until("document.getElementById('answer')?.hidden === true")
+    assert ("answer", {"run": "r0002", "value": None, "attachment": None}) in engine.calls
+    ask(message="Close it again", wants="confirmation", dimension=None, within_s=None)
+    await tab.until("document.getElementById('answer').innerText.includes('Close it again')")
+
+
+_CHOOSE = """
+(async () => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+  canvas.getContext('2d').fillRect(100, 100, 200, 200);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg'));
+  const files = new DataTransfer();
+  files.items.add(new File([%s], %s, { type: 'image/jpeg' }));
+  const input = document.getElementById('ask-photo');
+  input.files = files.files;
+  input.dispatchEvent(new Event('change'));
+})()
+"""
+
+
+async def test_a_photo_is_shown_sent_and_among_the_events(page: tuple[Page, str], engine, ask, data_dir: Path) -> None:
+    tab, base = page
+    ask(message="Photograph the gauge", wants="photo", dimension=None)
+    await tab.open(f"{base}/runs/r0002#answer")
+    await tab.until("document.activeElement?.id === 'ask-photo'")
+    assert await tab.run("document.getElementById('ask-photo').getAttribute('capture')") == "environment"
+    assert await tab.run("document.querySelector('.ask [type=submit]').disabled")
+    await tab.run(_CHOOSE % ("'no picture'", "'note.txt'"))
+    await tab.until("document.getElementById('ask-fault').innerText.includes('note.txt is no picture')")
+    assert await tab.run("document.querySelector('.ask [type=submit]').disabled")
+    await tab.run(_CHOOSE % ("blob", "'gauge.jpg'"))
+    await tab.until("!document.querySelector('.ask [type=submit]').disabled")
+    assert "gauge.jpg, 640 × 480" in await tab.run("document.querySelector('.ask .preview').getAttribute('aria-label')")
+    await tab.click(".ask [type=submit]")
+    await tab.until("document.getElementById('answer')?.hidden === true")
+    (kept,) = data_dir.glob("runs/r0002.attachments/*.jpg")
+    assert ("answer", {"run": "r0002", "value": None, "attachment": kept.name}) in engine.calls
+    await tab.until("document.querySelector('.photo img')?.naturalWidth === 640")
+
+
+async def test_a_photo_that_is_too_large_is_made_smaller(page: tuple[Page, str], ask, data_dir: Path) -> None:
+    tab, base = page
+    ask(message="Photograph the gauge", wants="photo", dimension=None)
+    await tab.open(f"{base}/runs/r0002#answer")
+    await tab.until("document.activeElement?.id === 'ask-photo'")
+    await tab.run(_CHOOSE % ("blob, new Uint8Array(11 * 1024 * 1024)", "'large.jpg'"))
+    await tab.until("!document.querySelector('.ask [type=submit]').disabled")
+    await tab.click(".ask [type=submit]")
+    await tab.until("document.getElementById('answer')?.hidden === true")
+    (kept,) = data_dir.glob("runs/r0002.attachments/*.jpg")
+    assert kept.stat().st_size < 1024 * 1024
+
+
+async def test_an_answer_that_came_too_late_says_so(page: tuple[Page, str], engine, ask) -> None:
+    tab, base = page
+    ask()
+    await tab.open(f"{base}/runs/r0002#answer")
+    await tab.until("document.activeElement?.id === 'ask-number'")
+    engine.refusal = Refused("run r0002 is running; it asks nothing")
+    await tab.fill("12")
+    await tab.until("document.getElementById('ask-fault').innerText.includes('it asks nothing')")
+    assert not await tab.run("document.querySelector('.ask [type=submit]').disabled")
+    tab.complaints.clear()  # the browser reports the 409 that was wanted
+
+
+async def test_every_question_fits_a_phone(page: tuple[Page, str], ask) -> None:
+    tab, base = page
+    await tab.open(f"{base}/runs/r0002#answer", width=360, height=740)
+    for wants in ("number", "photo", "confirmation"):
+        ask(message="Weigh the cell, " * 8, wants=wants)
+        await tab.until(f"document.querySelector('.ask form')?.dataset.wants === '{wants}'")
+        too_wide = "[...document.querySelectorAll('.ask, .ask *')].filter(e => e.getBoundingClientRect().right > 361)"
+        assert await tab.run(f"{too_wide}.length") == 0
+        heights = "[...document.querySelectorAll('.ask input, .ask button')].map(e => e.getBoundingClientRect().height)"
+        assert min(await tab.run(heights)) >= 40

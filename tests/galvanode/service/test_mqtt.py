@@ -16,7 +16,7 @@ import aiomqtt
 import pytest
 
 from galvanode.errors import InvalidInput
-from galvanode.service.models import ChannelState, EngineState, Status
+from galvanode.service.models import ChannelState, EngineState, Question, Status
 from galvanode.service.mqtt import MqttPublisher, MqttSettings, topic_level
 
 
@@ -137,6 +137,20 @@ async def test_a_change_of_state_is_told_once(tmp_path: Path) -> None:
         assert json.loads(text)["message"] == "output still on"
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(aiter(client.messages)), 0.5)
+
+
+@pytest.mark.needs("mosquitto")
+async def test_a_run_that_waits_for_its_operator_says_what_for(tmp_path: Path) -> None:
+    port, engine = free_port(), Engine()
+    topic = "galvanode/bench/ch1/state"
+    asked = Question(id=7, message="Weigh the cell", wants="number", dimension="mass")
+    async with broker(tmp_path, port), publishing(engine, settings(port)), subscribed(port, topic) as client:
+        _, text = await wait_for(client, topic)
+        assert json.loads(text)["waiting_for"] is None
+        waiting = engine.now.channels[0].model_copy(update={"state": "waiting", "question": asked})
+        engine.now = engine.now.model_copy(update={"channels": [waiting]})
+        _, text = await wait_for(client, topic)
+        assert (json.loads(text)["state"], json.loads(text)["waiting_for"]) == ("waiting", "Weigh the cell")
 
 
 @pytest.mark.needs("mosquitto")

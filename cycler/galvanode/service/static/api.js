@@ -42,6 +42,9 @@ export const post = (path, body = undefined) =>
     body: body === undefined ? undefined : JSON.stringify(body),
   });
 
+/** Send a file as it is. */
+export const upload = (path, file) => request(path, { method: "POST", headers: { "content-type": file.type }, body: file });
+
 export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}${rest}`;
 
 const TIME = "Test Time / s";

@@ -1,7 +1,7 @@
 // One channel: what it does, what it reads, its plot, its buttons.
 
 import { get, overview, runPath, CURRENT, VOLTAGE } from "./api.js";
-import { chip, h, say } from "./dom.js";
+import { chip, h, say, shape } from "./dom.js";
 import { clock, densityParts, count, reason, result, siParts, temperatureParts, voltageParts, words } from "./format.js";
 import { Plot, Series } from "./plot.js";
 import { command } from "./shell.js";
@@ -21,6 +21,8 @@ export class Card {
     this.seen = null;
     this.values = {};
     this.state = h("span", { class: "state" });
+    this.asked = h("span", {});
+    this.asking = h("a", { class: "asking", hidden: true }, shape("waiting"), this.asked);
     this.elapsed = h("span", { class: "elapsed", title: "Test time" });
     this.title = h("a", { class: "title" });
     this.detail = h("p", { class: "detail" });
@@ -34,7 +36,7 @@ export class Card {
     this.start = h("button", { class: "primary", text: "Start a run", onclick: () => onstart(name) });
     this.element = h("article", { class: "card", role: "listitem", "aria-labelledby": `name-${name}` },
       h("header", {}, h("h2", { id: `name-${name}`, text: name }), this.state, this.elapsed),
-      h("div", { class: "what" }, this.title, this.detail),
+      h("div", { class: "what" }, this.title, this.detail), this.asking,
       h("dl", { class: "readings" },
         this.reading("voltage", "Voltage"), this.reading("current", "Current"),
         this.reading("density", "Current density", true), this.reading("temperature", "Temperature", true)),
@@ -79,6 +81,7 @@ export class Card {
     const names = recipe.filter(Boolean).map(bare);
     say(this.detail, [...names.reverse(), ...(shown ? [shown] : [])].join(" · ") || (channel.idn ?? channel.resource ?? ""));
     this.detail.title = [channel.idn, channel.resource].filter(Boolean).join("\n");
+    this.ask(channel);
     this.show("voltage", voltageParts(channel.voltage_V));
     this.show("current", siParts(channel.current_A, "A"));
     this.show("density", densityParts(channel.current_density_mA_cm2));
@@ -91,7 +94,8 @@ export class Card {
     say(this.samples, `${count(busy ? channel.samples : last?.samples)} samples`);
     this.samples.hidden = !shown;
     this.tell(channel, busy, last);
-    this.pause.hidden = this.stop.hidden = !busy;
+    this.stop.hidden = !busy;
+    this.pause.hidden = !busy || channel.state === "waiting";
     this.start.hidden = busy || channel.state !== "idle";
     say(this.pause, this.paused ? "Resume" : "Pause");
     if (shown !== this.run) this.follow(shown, busy);
@@ -99,6 +103,16 @@ export class Card {
       this.isLive = false; // it has just ended: its last samples came after the stream's last word
       this.reload();
     }
+  }
+
+  /** The mark of a run that waits for its operator; it leads to where the answer is given. */
+  ask(channel) {
+    const isWaiting = channel.state === "waiting";
+    this.asking.hidden = !isWaiting;
+    if (!isWaiting) return;
+    this.asking.setAttribute("href", `/runs/${channel.run}#answer`);
+    say(this.asked, `Waiting for you${channel.question ? `: ${channel.question.message}` : ""}`);
+    this.asking.title = this.asked.textContent;
   }
 
   /** The newest run that is known: until the station tells how a run ended, what was seen of it. */
@@ -197,7 +211,8 @@ export const bare = (name) => name.split("/").pop().replace(/\.ya?ml$/, "");
 function place(channel) {
   const parts = [];
   if (channel.cycle) parts.push(`cycle ${count(channel.cycle)}`);
-  if (channel.step_name) parts.push(`${words(channel.step_name)} ${clock(channel.step_time_s)}`);
+  if (channel.state === "waiting") parts.push("output off");
+  else if (channel.step_name) parts.push(`${words(channel.step_name)} ${clock(channel.step_time_s)}`);
   if (channel.step_count) parts.push(`step ${count(channel.step_count)}`);
   return parts.join(" · ");
 }

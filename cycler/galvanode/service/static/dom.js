@@ -24,6 +24,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const SHAPES = {
   running: "M4 2.5v11l9-5.5z",
+  waiting: "M1.5 2h13v9H9.2l-4 3.6V11H1.5zM7.2 3.8v3.6h1.6V3.8zm0 4.4v1.4h1.6V8.2z",
   paused: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z",
   idle: "M8 2.8a5.2 5.2 0 1 0 0 10.4A5.2 5.2 0 0 0 8 2.8zm0 1.8a3.4 3.4 0 1 1 0 6.8 3.4 3.4 0 0 1 0-6.8z",
   unsafe: "M8 1.2 15.4 14.4H.6zM7.2 5.6v4.6h1.6V5.6zm0 5.6v1.6h1.6v-1.6z",

@@ -50,6 +50,8 @@ function onLive({ status, runs }) {
     const points = channel.run && card.run === channel.run ? runs[channel.run] : null;
     if (points) card.points(points);
   }
+  const waiting = channels.filter((channel) => channel.state === "waiting").length;
+  document.title = `${waiting ? `(${waiting}) ` : ""}Galvanode: overview`;
   live.subscribe(channels.map((channel) => channel.run).filter(Boolean));
   const stamp = channels.map((channel) => channel.run ?? "").join();
   if (stamp !== stampOfRuns) {

@@ -1,6 +1,7 @@
 // One run: its plot, which asks for more where it is zoomed, its steps, events, results and files.
 
 import { get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
+import { Ask } from "./ask.js";
 import { bare } from "./card.js";
 import { chip, h, note, say } from "./dom.js";
 import { clock, count, densityParts, duration, fixed, moment, pretty, reason, result, si, timeUnit, voltageParts, words } from "./format.js";
@@ -37,12 +38,15 @@ const stop = h("button", { class: "danger-quiet", text: "Stop", hidden: true, on
 const title = h("h1", { text: id });
 const subtitle = h("p", { class: "detail" });
 const texts = h("div", { class: "texts" });
+const ask = new Ask(id, () => refresh());
+let lived = null; // the state that the live stream told last
 
 function layout() {
   const panel = (name, ...children) => h("section", { class: "panel", "aria-label": name }, h("h2", { text: name }), ...children);
   const link = (format, text) => h("a", { class: "button", href: runPath(id, `/export?format=${format}`), download: "", text });
   main.append(
     h("div", { class: "heading" }, h("div", {}, title, subtitle), state, h("div", { class: "buttons" }, pause, stop)),
+    ask.announcement, ask.element,
     facts,
     h("section", { class: "panel", "aria-label": "Plot" },
       h("div", { class: "plot-bar" }, h("h2", { text: "Voltage and current" }),
@@ -74,6 +78,8 @@ async function refresh() {
   pause.hidden = !["running", "paused"].includes(run.state);
   stop.hidden = !live;
   say(pause, run.state === "paused" ? "Resume" : "Pause");
+  document.title = `${run.state === "waiting" ? "(!) " : ""}Galvanode: ${id}`;
+  if (lived === null || !live) ask.update(run.question, null);
   showFacts();
   return true;
 }
@@ -89,7 +95,7 @@ function showFacts(channel = null) {
     channel ? ["Voltage", voltageParts(channel.voltage_V).join(" ")] : null,
     channel ? ["Current", si(channel.current_A, "A")] : null,
     channel ? ["Current density", densityParts(channel.current_density_mA_cm2).join(" ")] : null,
-    channel ? ["Now", [channel.cycle ? `cycle ${count(channel.cycle)}` : "", words(channel.step_name ?? ""), clock(channel.step_time_s)].filter(Boolean).join(" · ")] : null,
+    channel ? ["Now", channel.state === "waiting" ? "waiting for you" : [channel.cycle ? `cycle ${count(channel.cycle)}` : "", words(channel.step_name ?? ""), clock(channel.step_time_s)].filter(Boolean).join(" · ")] : null,
     ["Cell area", area ?? "–"],
     ["Instrument", run.instrument || "–"],
     ["Clock", run.speed === "max" ? "simulated, full speed" : run.speed === 1 ? "real time" : `× ${run.speed}`],
@@ -191,7 +197,18 @@ async function showEvents() {
       h("td", { class: "nowrap", text: clock(event.test_time_s) }),
       h("td", { class: "nowrap", text: moment(event.unix_time_s) }),
       h("td", { class: "nowrap", text: words(event.kind) }),
-      h("td", { text: reason(event.message) }))))));
+      h("td", {}, reason(told(event)), photo(event)))))));
+}
+
+/** What happened, in words; a photo's long name says nothing to people. */
+const told = ({ message, details }) => (details.attachment ? message.replace(` ${details.attachment}`, "") : message);
+
+/** The photo that answered a question, small; it opens whole. */
+function photo(event) {
+  const { details } = event;
+  if (!details.attachment) return null;
+  const address = runPath(id, `/attachments/${encodeURIComponent(details.attachment)}`);
+  return h("a", { class: "photo", href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: told(event), loading: "lazy" }));
 }
 
 async function showResults() {
@@ -253,13 +270,24 @@ async function begin() {
   layout();
   if (!(await refresh())) return;
   showTexts();
+  if (location.hash === "#answer") {
+    ask.element.scrollIntoView();
+    ask.focus();
+  }
   await showAll();
   plot.on("plotly_relayout", onRelayout);
   plot.on("plotly_doubleclick", () => setZoom(null));
   const live = new Live(({ status }) => {
     bar.update(status);
     const channel = status.channels.find((candidate) => candidate.run === id);
-    if (channel) showFacts(channel);
+    if (!channel) return;
+    showFacts(channel);
+    // A run that waits without a question is one that the store could not tell just now: what was typed stays.
+    if (status.available && (channel.question || channel.state !== "waiting")) ask.update(channel.question, status.engine?.clock_unix_s);
+    if (lived !== channel.state) {
+      lived = channel.state;
+      refresh();
+    }
   }, (connected) => bar.link(connected));
   live.subscribe([]);
   document.addEventListener("themechange", () => Promise.allSettled([draw(), showResults()]));

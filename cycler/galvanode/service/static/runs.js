@@ -53,13 +53,13 @@ function show() {
     h("td", {}, h("a", { href: `/runs/${run.id}`, text: run.id })),
     h("td", {}, chip(run.state)),
     h("td", { text: run.channel }),
-    h("td", {}, h("a", { href: `/runs/${run.id}`, text: run.title })),
+    h("td", {}, h("a", { href: `/runs/${run.id}${run.question ? "#answer" : ""}`, text: run.title })),
     h("td", { text: bare(run.recipe_name) }),
     h("td", { class: "nowrap", text: bare(run.cell_name) }),
     h("td", { class: "nowrap", text: moment(run.started_unix_s ?? run.created_unix_s) }),
     h("td", { class: "number nowrap", text: clock(run.test_time_s) }),
     h("td", { class: "number", text: count(run.samples) }),
-    h("td", { text: reason(run.end_reason ?? "") }))));
+    h("td", { text: run.question ? `waiting for you: ${run.question.message}` : reason(run.end_reason ?? "") }))));
   if (rows.length === 0) body.append(h("tr", {}, h("td", { colspan: 10, class: "detail", text: shown.length ? "None matches." : "No run yet." })));
 }
 

@@ -197,6 +197,8 @@ export class StartDialog {
     this.outcome.replaceChildren(
       h("h3", { class: "good", text: "✓ Ready" }),
       h("p", {}, h("b", { text: schedule.title }), ` · ${longest}${samples}`),
+      h("ul", { class: "warnings" }, ...schedule.warnings.map((warning) =>
+        h("li", { text: warning.line === null ? warning.text : `line ${warning.line}: ${warning.text}` }))),
       h("div", { class: "scroll" }, table),
       h("p", { class: "detail", text: schedule.limits.length ? `Trips on: ${pretty(schedule.limits.join("; "))}.` : "" }),
       h("p", { class: "detail", text: schedule.analyses.length ? `Finds: ${schedule.analyses.join(", ").replaceAll("_", " ")}.` : "" }));

@@ -1,0 +1,74 @@
+"""Steps whose current the host works out from reading to reading: power, resistance, profiles."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from typing import Literal
+
+from galvanode.engine.ends import TIME_TOLERANCE_S
+from galvanode.engine.watch import Tripped
+from galvanode.errors import GalvanodeError
+from galvanode.recipe.program import ProfilePlan, Step
+
+_LOWEST_V = 1e-3
+"""Below it no current of a cell's size makes a power."""
+_WORTH_SETTING = 1e-5
+"""Relative change of a current that is set anew: below it lies the resolution of any instrument here."""
+
+
+class Drive:
+    """A current as a function of time and voltage. One for each attempt of a step."""
+
+    def __init__(self, name: str, kind: Literal["current", "power", "resistance"], profile: ProfilePlan) -> None:
+        self._name = name
+        self._kind = kind
+        self._profile = profile
+        self._last = math.nan
+        self.needs_voltage = kind != "current"
+
+    def current(self, step_time: float, voltage: float) -> float:
+        """Return the current that is due, A. Raises ``Tripped`` where there is none."""
+        number = bisect_right(self._profile.times, step_time + TIME_TOLERANCE_S) - 1
+        value = self._profile.values[max(0, number)]
+        if self._kind == "current":
+            amps = value
+        elif self._kind == "resistance":
+            amps = -voltage / value
+        elif value == 0:
+            amps = 0.0
+        elif voltage < _LOWEST_V:
+            raise Tripped(f"{self._name}: at {voltage:.4g} V no current makes {value:g} W")
+        else:
+            amps = value / voltage
+        if self._last != self._last:  # nothing has been set yet
+            self._last = amps
+        return amps
+
+    def is_worth_setting(self, amps: float) -> bool:
+        """Tell whether a current differs from the one that flows."""
+        return abs(amps - self._last) > _WORTH_SETTING * max(abs(amps), abs(self._last))
+
+    def set(self, amps: float) -> None:
+        """Remember what has been set."""
+        self._last = amps
+
+    def next_change(self, step_time: float) -> float:
+        """Return the step time of the next point of the profile; infinity after the last."""
+        number = bisect_right(self._profile.times, step_time + TIME_TOLERANCE_S)
+        return self._profile.times[number] if number < len(self._profile.times) else math.inf
+
+
+def drive_of(step: Step, setpoint: float | None) -> Drive | None:
+    """Return what drives a step; None for one whose set point the instrument holds."""
+    if step.mode == "profile":
+        if step.profile is None:
+            raise GalvanodeError(f"step {step.step_id} ({step.name}) has no profile")
+        return Drive(step.name, step.profile.quantity, step.profile)
+    if step.mode not in ("power", "resistance") or setpoint is None:
+        return None
+    if step.mode == "resistance":
+        if not setpoint > 0:
+            raise Tripped(f"{step.name} has a resistance of {setpoint:g} ohm; it must be above 0")
+        return Drive(step.name, "resistance", ProfilePlan(quantity="current", times=(0.0,), values=(setpoint,)))
+    return Drive(step.name, "power", ProfilePlan(quantity="power", times=(0.0,), values=(setpoint,)))

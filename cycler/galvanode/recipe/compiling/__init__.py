@@ -1,0 +1,1 @@
+"""A recipe bound to a cell and to its parameters becomes a program."""

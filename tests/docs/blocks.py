@@ -163,7 +163,9 @@ class Walk:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GALVANODE_")}
         path = os.pathsep.join([str(self._site), *kept.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)
-        return kept | {"PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100", "TERM": "dumb"}
+        shown = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100", "TERM": "dumb"}
+        # A laboratory that shows its tests has not what ours need, and would not see its warnings.
+        return kept | shown | {"PYTHONPATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"}
 
     def _install(self, package: Path) -> None:
         """Stand in for ``pip install -e``, which needs the network: a folder on the path, and entry points."""

@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.docs.blocks import DOCS, fenced
 
 from galvanode.analysis.detectors import ShortCircuit
 from galvanode.cell import parse_cell, read_cell
+from galvanode.document import parse_document
 from galvanode.instrument.bench import read_bench
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.known import DETECTORS
-from galvanode.recipe.values import read_constant
+from galvanode.recipe.language.known import DETECTORS
+from galvanode.recipe.language.schema import recipe_schema
+from galvanode.recipe.language.values import read_constant
 from galvanode_simulator.bench import read_and_build
 
 ROOT = DOCS.parent
@@ -25,6 +28,7 @@ YAML = [
     for path in sorted(DOCS.glob("how-to/*.md")) + sorted(DOCS.glob("explanation/*.md"))
     for index, body in enumerate(fenced(path.read_text(encoding="utf-8"), "yaml"), start=1)
 ]
+SCHEMA = Draft202012Validator(recipe_schema())
 REST = "method:\n  - rest: {for: 1 min}\n"
 
 
@@ -38,9 +42,11 @@ def test_a_yaml_block_is_accepted(body: str, tmp_path: Path) -> None:
     elif re.search(r"^area:", body, re.MULTILINE):
         parse_cell(body, "cell.yaml")
     else:
-        # Charges and discharges by C-rate need a cell with a capacity; the others a symmetric one.
-        cell = FULL_CELL if "discharge:" in body else CELL
-        compile_recipe(parse_recipe(_whole(body), "recipe.yaml"), read_cell(cell), {})
+        # Charges, C-rates and potentials need a cell with a capacity and a reference; the others a symmetric one.
+        cell = FULL_CELL if re.search(r"charge:|discharge:|vs Li|call:|profile:", body) else CELL
+        whole = _whole(body)
+        compile_recipe(parse_recipe(whole, "recipe.yaml"), read_cell(cell), {})
+        assert [error.message for error in SCHEMA.iter_errors(parse_document(whole, "recipe.yaml").data)] == []
 
 
 def _whole(body: str) -> str:

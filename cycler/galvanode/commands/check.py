@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -236,7 +237,11 @@ def _print_dry_run(run: DryRun, lines: list[Line], cell: CellUnderTest, out: Con
         markup=False,
     )
     per_c, unit = _specific(cell)
-    table = Table(Column("step", min_width=12))
+    narrow = out.width < _WIDE  # without frames, so that the last column keeps its words
+    table = Table(Column("step", min_width=10 if narrow else 12), box=box.SIMPLE_HEAD if narrow else box.HEAVY_HEAD)
+    if narrow:
+        table.padding = (0, 0)
+        table.pad_edge = False
     for name in ("duration", "mAh", unit, "samples", "voltage / V"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("ended by", min_width=12)
@@ -264,6 +269,10 @@ def _print_dry_run(run: DryRun, lines: list[Line], cell: CellUnderTest, out: Con
         totals.append(f"voltage {run.voltage_v[0]:.4g} to {run.voltage_v[1]:.4g} V")
         totals.append(f"current {run.current_a[0]:.4g} to {run.current_a[1]:.4g} A")
     out.print("\n".join(f"  {item}" for item in totals), highlight=False, markup=False)
+
+
+_WIDE = 100
+"""Characters that the table of a dry run takes with its frames."""
 
 
 def _print_warnings(warnings: list[Warning], path: Path, out: Console) -> None:

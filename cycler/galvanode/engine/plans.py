@@ -61,7 +61,7 @@ def task_of(
     if step.mode == "sweep" and step.sweep is not None:
         plan = step.sweep
         vertices = tuple(value(vertex) for vertex in plan.vertices)
-        return Sweep(vertices, plan.rate, plan.step, current_limit, plan.cycles), cutoffs
+        return Sweep(vertices, value(plan.rate), plan.step, current_limit, plan.cycles), cutoffs
     if step.mode == "impedance" and step.impedance is not None:
         return _impedance(step.impedance, value, current_limit, open_circuit), cutoffs
     if step.mode == "rest":
@@ -86,7 +86,7 @@ def expected_s(task: Task) -> float:
 
 
 def staircase(plan: SweepPlan, value: Callable[[Operand], float]) -> Iterator[float]:
-    """Yield the voltages of a sweep that the host drives, one for each ``plan.step / plan.rate`` seconds, V."""
+    """Yield the voltages of a sweep that the host drives, one for each ``plan.step`` over its rate, V."""
     vertices = [value(vertex) for vertex in plan.vertices]
     yield vertices[0]
     for _ in range(plan.cycles):

@@ -589,6 +589,7 @@ class Run:
         limit = self._current_limit(step)
         self._enter_step(afresh=True)
         treads = staircase(plan, self._walk.value)
+        rate = self._scan_rate(step)
         compensated = 0.0 if plan.compensated is None else self._walk.value(plan.compensated)
         if not 0.0 <= compensated < math.inf:
             raise Failed(f"the resistance of the iR correction is {compensated:g} ohm; it must be 0 or more")
@@ -598,7 +599,7 @@ class Run:
         watch = self._begin(step, None, began, cycler.capabilities.current_floor)
         watch.record_all = True
         for number, volts in enumerate(_and_then(treads, None), start=1):
-            wake = began + number * plan.step / plan.rate
+            wake = began + number * plan.step / rate
             await self._sleep(wake)
             if math.isfinite(clock.speed):
                 self._note_if_late(wake)
@@ -800,6 +801,13 @@ class Run:
         if not inside(value, window):
             raise Failed(f"the set point of {step.name} comes to {value:.6g}, outside its limits")
         return value
+
+    def _scan_rate(self, step: Step) -> float:
+        """Return the rate of a sweep, V/s. Raises ``Failed`` for none."""
+        rate = 0.0 if step.sweep is None else self._walk.value(step.sweep.rate)
+        if not 0.0 < rate < math.inf:
+            raise Failed(f"the rate of {step.name} comes to {rate:g} V/s; it must be above 0")
+        return rate
 
     def _current_limit(self, step: Step) -> float:
         """Magnitude that a held voltage may draw: the smallest of what cell, recipe and step allow, A."""

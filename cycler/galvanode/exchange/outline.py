@@ -87,6 +87,8 @@ class Act:
     """A, V, W or ohm."""
     vertices: tuple[float, ...]
     """V, of a sweep."""
+    scan_rate: float
+    """V/s, of a sweep; 0 of anything else."""
     current_limit: Amount | None
     stops: tuple[Stop, ...]
     own_limits: bool
@@ -353,9 +355,11 @@ class _Walk:
         if one.current_limit is not None and two.current_limit is not None:
             limit = self._amount(one.current_limit, two.current_limit, names, one)
         vertices: tuple[float, ...] = ()
+        scan_rate = 0.0
         if one.sweep is not None and two.sweep is not None:
             pairs = zip(one.sweep.vertices, two.sweep.vertices, strict=True)
             vertices = tuple(self._amount(first, second, names, one).si for first, second in pairs)
+            scan_rate = self._amount(one.sweep.rate, two.sweep.rate, names, one).si
         stops = [
             stop
             for first, second in zip(one.until, two.until, strict=True)
@@ -365,6 +369,7 @@ class _Walk:
             step=one,
             setpoint=setpoint,
             vertices=vertices,
+            scan_rate=scan_rate,
             current_limit=limit,
             stops=tuple(stops),
             own_limits=one.limits != self._program.safety or _watched(one),

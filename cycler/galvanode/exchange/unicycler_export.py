@@ -220,7 +220,7 @@ class _Export:
                 "step": "voltage_scan",
                 "start_voltage_V": start,
                 "end_voltage_V": end,
-                "scan_rate_mV_per_s": shifted(plan.rate, 3),
+                "scan_rate_mV_per_s": shifted(act.scan_rate, 3),
             }
             for start, end in zip(act.vertices, act.vertices[1:], strict=False)
         ]

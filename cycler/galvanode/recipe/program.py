@@ -197,8 +197,8 @@ class SweepPlan(_Plain):
 
     vertices: tuple[Operand, ...]
     """V at the terminals. Two are a linear sweep; three or more, the last equal to the first, a cyclic one."""
-    rate: float
-    """V/s, above 0."""
+    rate: Operand
+    """V/s, above 0; one ladder may lead through several."""
     step: float
     """V between samples, and of the staircase where the host drives it; above 0."""
     cycles: int = 1

@@ -179,9 +179,7 @@ class MqttPublisher:
                         await client.publish(self._settings.topic("status"), "offline", qos=1, retain=True)
                 raise
             finally:
-                listening.cancel()
-                publishing.cancel()
-                await asyncio.gather(listening, publishing, return_exceptions=True)
+                await _end(listening, publishing)
 
     async def _publish_for_ever(self, client: aiomqtt.Client) -> None:
         loop = asyncio.get_running_loop()
@@ -210,6 +208,19 @@ async def _listen(client: aiomqtt.Client) -> None:
     """Wait for messages, of which there are none; raise ``MqttError`` when the connection is lost."""
     async for _ in client.messages:
         pass
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: ``asyncio.wait_for`` of Python 3.11, inside the client, loses a cancellation that comes with
+    the answer it waits for.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _json(channel: ChannelState, keys: tuple[str, ...], **more: Any) -> str:

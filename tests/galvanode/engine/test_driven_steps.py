@@ -10,7 +10,18 @@ from tests.galvanode.engine.test_run import after, finish, make, program, step, 
 
 from galvanode.instrument.link import LinkTimeout
 from galvanode.instrument.reading import Reading
-from galvanode.recipe.program import ImpedancePlan, Limits, ProfilePlan, Record, SweepPlan, Window
+from galvanode.recipe.program import (
+    EndLoop,
+    Formula,
+    ImpedancePlan,
+    Limits,
+    Loop,
+    ProfilePlan,
+    Record,
+    SweepPlan,
+    Variable,
+    Window,
+)
 
 
 async def test_a_power_is_held_while_the_voltage_changes():
@@ -168,3 +179,22 @@ async def test_a_sweep_whose_current_is_limited_says_so_once():
     commit = run.take_commit()
     assert commit is not None
     assert [event.kind for event in commit.events].count("limited") == 1
+
+
+async def test_a_ladder_leads_a_sweep_through_several_rates():
+    plan = SweepPlan(vertices=(0.0, 1.0), rate=Variable(name="rate"), step=0.1)
+    rates = Loop(loop_id="l", turns=2, ladder={"rate": (0.1, 0.2)}, counts_cycles=True, end=2, line=1)
+    run, _ = make(program(rates, step("sweep", None, sweep=plan, until=(), limits=other.SAFE), EndLoop(start=0)))
+    await finish(run)
+    assert run.state == "completed"
+    assert run.position.test_time_s == pytest.approx(11.0 + 5.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1])
+async def test_a_sweep_without_a_rate_fails(rate: float):
+    plan = SweepPlan(vertices=(0.0, 1.0), rate=Formula(op="*", of=(rate, 1.0)), step=0.1)
+    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=other.SAFE)))
+    await finish(run)
+    assert run.state == "failed"
+    assert "must be above 0" in (run.end_reason or "")
+    assert not [call for call in cycler.calls if call.startswith("voltage")]

@@ -91,6 +91,23 @@ def test_the_end_of_a_sweep_may_come_from_a_ladder_and_is_checked_at_every_value
         program(text.format("6"))
 
 
+def test_the_rate_of_a_sweep_may_come_from_a_ladder_and_is_checked_at_every_value():
+    ladder = "ladder: {v: [1 mV/s, 4 mV/s]}\n    repeat: [sweep: {from: 0 V, to: 1 V, rate: $v}]"
+    made = program(f"  - {ladder}\n")
+    step = next(item for item in made.instructions if isinstance(item, Step))
+    assert step.sweep is not None
+    assert step.sweep.rate == Variable(name="v")
+    assert step.poll_s == 0.25
+    assert estimate(made).duration_s == Bounds(1250.0, 1250.0)
+    assert "1 mV/s to 4 mV/s" in describe(made)[1].setpoint
+    with pytest.raises(InvalidInput, match=r"'sweep\.rate' is '2 V/s', 0\.0005 s for each 'step'"):
+        program(f"  - {ladder.replace('4 mV/s', '2 V/s')}\n")
+    with pytest.raises(InvalidInput, match="which only the run can tell"):
+        program(
+            "  - rest: {for: 1 s}\n  - set: {v: voltage / 1 s}\n  - sweep: {from: 0 V, to: 1 V, rate: $v}\n",
+        )
+
+
 def test_an_impedance_is_measured_potentiostatically_about_open_circuit_unless_told_otherwise():
     step = only("impedance: {from: 1 MHz, to: 0.1 Hz}")
     assert (step.mode, step.setpoint, step.until) == ("impedance", None, ())

@@ -129,7 +129,7 @@ def _read(item: Instruction) -> Iterator[str]:
     if isinstance(item, Step):
         operands: list[Operand | None] = [item.setpoint, item.current_limit]
         if item.sweep is not None:
-            operands += [*item.sweep.vertices, item.sweep.compensated]
+            operands += [*item.sweep.vertices, item.sweep.rate, item.sweep.compensated]
         if item.impedance is not None and not isinstance(item.impedance.bias, str):
             operands.append(item.impedance.bias)
         operands += [value for end in item.until for value in _values(end.test)]

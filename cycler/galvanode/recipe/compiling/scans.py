@@ -7,15 +7,20 @@ from itertools import pairwise
 from galvanode.document import label
 from galvanode.recipe.compiling.context import FASTEST_S, LONGEST_S, Context
 from galvanode.recipe.compiling.operands import operand
+from galvanode.recipe.compiling.scope import Late, Rungs
 from galvanode.recipe.language.arithmetic import scaled
 from galvanode.recipe.language.bodies import MAX_SCANS, CyclicVoltammetry, IrCorrection, Sweep
-from galvanode.recipe.language.values import VOLTAGES
+from galvanode.recipe.language.values import VOLTAGES, Value
 from galvanode.recipe.program import OPEN_CIRCUIT, Operand, SweepPlan, Variable
+from galvanode.units import Quantity
 from galvanode.yaml_text import DocumentPath
 
 
-def sweep_plan(body: Sweep | CyclicVoltammetry, path: DocumentPath, context: Context) -> SweepPlan:
-    """Return what is run through, every vertex inside the limits. Raises ``InvalidInput``."""
+def sweep_plan(body: Sweep | CyclicVoltammetry, path: DocumentPath, context: Context) -> tuple[SweepPlan, float]:
+    """Return what is run through, every vertex inside the limits, and the shortest time of a step in s.
+
+    Raises ``InvalidInput``.
+    """
     start: Operand = Variable(name=OPEN_CIRCUIT)
     if body.start is not None:
         start = operand(body.start, VOLTAGES, (*path, "from"), context, open_circuit=True)
@@ -32,20 +37,33 @@ def sweep_plan(body: Sweep | CyclicVoltammetry, path: DocumentPath, context: Con
     if isinstance(body, CyclicVoltammetry):
         vertices.append(start)
         places.append(places[-1])
-    rate = context.above_zero(body.rate, "scan_rate", (*path, "rate"))
     step = context.above_zero(body.step, "voltage", (*path, "step"))
     _leads_somewhere(vertices, places, step.si, context)
-    point_s = step.si / rate.si
-    if not FASTEST_S <= point_s <= LONGEST_S:
-        said = f"is '{rate.text}', {point_s:.3g} s for each 'step' of {step.text}; expected 1 ms or more"
-        raise context.error((*path, "rate"), f"{label((*path, 'rate'))} {said}")
-    return SweepPlan(
+    rate, point_s = _rate(body.rate, step, (*path, "rate"), context)
+    plan = SweepPlan(
         vertices=tuple(vertices),
-        rate=rate.si,
+        rate=rate,
         step=step.si,
         cycles=cycles,
         compensated=None if body.ir_correction is None else _compensated(body.ir_correction, path, context),
     )
+    return plan, point_s
+
+
+def _rate(value: Value, step: Quantity, path: DocumentPath, context: Context) -> tuple[Operand, float]:
+    """Return the rate in V/s, and the shortest time of a step at any value that a ladder leads it through, s."""
+    rate = operand(value, ("scan_rate",), path, context, above_zero=True)
+    found = context.scope.look_up(value, "scan_rate")
+    if isinstance(found, Late):
+        said = f"{label(path)} is '{value.text}', which only the run can tell; expected a value or a ladder's variable"
+        raise context.error(path, said)
+    rates = found.values if isinstance(found, Rungs) else (found,)
+    for one in rates:
+        point_s = step.si / one.si
+        if not FASTEST_S <= point_s <= LONGEST_S:
+            said = f"is '{one.text}', {point_s:.3g} s for each 'step' of {step.text}; expected 1 ms or more"
+            raise context.error(path, f"{label(path)} {said}")
+    return rate, min(step.si / one.si for one in rates)
 
 
 def _compensated(body: IrCorrection, path: DocumentPath, context: Context) -> Operand:

@@ -270,8 +270,7 @@ def _constant_voltage(step: _Step, body: ConstantVoltage) -> Step:
 
 def _scan(step: _Step, body: Sweep | CyclicVoltammetry) -> Step:
     path, context = step.path, step.context
-    plan = sweep_plan(body, path, context)
-    point_s = plan.step / plan.rate
+    plan, point_s = sweep_plan(body, path, context)
     poll_s = min(point_s, context.check_every_s)
     return step.made(
         "sweep",

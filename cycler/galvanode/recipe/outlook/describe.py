@@ -159,7 +159,7 @@ class _Table:
         corrected = ""
         if plan.compensated is not None:
             corrected = f", {self._operand(plan.compensated, 'resistance')} made up for"
-        return f"{vertices} at {format_quantity(plan.rate, 'scan_rate')}{times}{corrected}"
+        return f"{vertices} at {self._operand(plan.rate, 'scan_rate')}{times}{corrected}"
 
     def _impedance(self, plan: ImpedancePlan) -> str:
         driven = "voltage" if plan.kind == "potentiostatic" else "current"

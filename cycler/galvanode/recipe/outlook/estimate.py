@@ -404,6 +404,7 @@ def _operands(instruction: Instruction) -> Iterator[Operand | None]:
         yield from operands_of(end.test for end in instruction.until)
         if instruction.sweep is not None:
             yield from instruction.sweep.vertices
+            yield instruction.sweep.rate
     elif isinstance(instruction, Loop):
         yield from operands_of(end.test for end in instruction.stop_when)
 

@@ -141,9 +141,10 @@ def _sweep(plan: SweepPlan, step: Step, variables: Variables) -> Bounds:
         math.inf if window.max is None else window.max,
     )
     legs = [_distance(first, second, {**variables, OPEN_CIRCUIT: rest}) for first, second in pairwise(plan.vertices)]
+    rate = value_of(plan.rate, variables)
     return Bounds(
-        plan.cycles * math.fsum(leg.low for leg in legs) / plan.rate,
-        plan.cycles * math.fsum(leg.high for leg in legs) / plan.rate,
+        plan.cycles * math.fsum(leg.low for leg in legs) / rate.high,
+        plan.cycles * math.fsum(leg.high for leg in legs) / rate.low,
     )
 
 

@@ -191,7 +191,9 @@ class _Look:
             ("is recorded in its burst every", step.record.burst_every_s),
         ]
         if step.sweep is not None:
-            asked.append(("stays at a voltage of its sweep for", step.sweep.step / step.sweep.rate))
+            rates = self.values.of(step.sweep.rate) or ()
+            shortest_s = min((step.sweep.step / rate for rate in rates), default=None)
+            asked.append(("stays at a voltage of its sweep for", shortest_s))
         else:
             asked.append(("is recorded every", step.record.every_s))
         if step.profile is not None:

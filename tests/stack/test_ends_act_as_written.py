@@ -61,9 +61,9 @@ ENDS = [
     (DOWN, 3.0, "voltage <= 2.85 V", 5),
     (CHARGE, -0.15, "voltage >= 0 V", 5),
     (DISCHARGE, 0.15, "voltage <= 0 V", 5),
-    # between two readings: at the next one
-    (UP, 3.0, "voltage >= 3.145 V", 5),
-    (DOWN, 3.0, "voltage <= 2.8549 V", 5),
+    # between two polls: the nearer it comes the sooner it is looked at, by half the way and at last by 50 ms
+    (UP, 3.0, "voltage >= 3.145 V", 4.5375),
+    (DOWN, 3.0, "voltage <= 2.8549 V", 4.54625),
     # Current: its sign counts
     (UP, 3.0, "current >= 10 mA", 0),
     (UP, 3.0, "current <= 10 mA", 0),

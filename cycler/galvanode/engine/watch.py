@@ -11,12 +11,16 @@ from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.tasks import ImpedancePoint
-from galvanode.recipe.program import Action, Operand, Step, Window
+from galvanode.recipe.program import Action, Condition, Operand, Step, Window
 
 _FROZEN_AFTER = 30
 """As many readings the same to the last digit in a row: no converter does that."""
 _ZERO_CELSIUS = 273.15
 _NEXT = Action()
+_NEAREST = 20.0
+"""Times as often as the poll that a voltage is looked at, at most, as it nears an end."""
+_NEAREST_S = 0.05
+"""And never more often than that, s."""
 _QUICK = frozenset(("time", "charge", "voltage", "current", "current_magnitude"))
 """What the hot path compares by itself."""
 
@@ -92,8 +96,8 @@ class Watch:
         self._recorded_charge = position.step_charge_c
         self._next_record = -math.inf
         self._recorded_voltage = self._recorded_current = math.inf
-        self._last = began
-        self._voltage = self._current = math.nan
+        self._last = self._before = began
+        self._voltage = self._voltage_before = self._current = math.nan
         self._instrument_time = -math.inf
         self._same = 0
         self._first = True
@@ -158,6 +162,7 @@ class Watch:
             p.discharge_energy_j -= energy
             p.step_charge_c -= charge
         p.step_energy_j += abs(energy)
+        self._before, self._voltage_before = self._last, self._voltage
         self._last, self._voltage, self._current = now, voltage, current
         p.step_time_s = step_time = now - self.origin
         p.test_time_s = test_time = now - self._test_origin
@@ -283,7 +288,25 @@ class Watch:
             wake = min(wake, now + max(0.0, due_charge - charge) / current)
         if self._moments:
             wake = min(wake, self._next_due(now, current))
+        if self._approached:
+            wake = min(wake, self._approach(now, due))
         return wake
+
+    def _approach(self, now: float, due: float) -> float:
+        """Return when to look as the voltage nears an end: half way to where a straight line through the last two
+        readings meets it. A cut-off is not passed by what the cell does within a whole poll.
+        """
+        elapsed = self._last - self._before
+        if elapsed <= 0:
+            return math.inf
+        wake = math.inf
+        change = self._voltage - self._voltage_before
+        for limit in self._approached:
+            left = limit - self._voltage
+            if left * change > 0:
+                wake = min(wake, max(0.5 * left / change * elapsed, self._nearest))
+        # Just before the poll it is left to that: two readings at one instant tell no more than one.
+        return now + wake if now + wake < due - self._nearest else math.inf
 
     def redirect(self, amps: float, now: float) -> None:
         """The host has set another current in the middle of the step: count what flowed until then."""
@@ -344,6 +367,12 @@ class Watch:
                 for ending in block.endings
                 if ending.lone_detector is not None
             ]
+        self._approached = [
+            value(end.test.value)
+            for end in step.until
+            if isinstance(end.test, Condition) and end.test.quantity == "voltage" and not end.test.magnitude
+        ]
+        self._nearest = max(step.poll_s / _NEAREST, min(step.poll_s, _NEAREST_S))
         times = [v for q, least, v, _ in self._plain if q == "time" and least]
         charges = [v for q, least, v, _ in self._plain if q == "charge" and least]
         for ending in own:

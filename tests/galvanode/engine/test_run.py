@@ -168,12 +168,27 @@ async def test_a_charge_limit_ends_the_step_at_that_charge_whatever_the_poll():
 
 async def test_zero_volt_limit_ends_the_step():
     run, cycler = make(program(step(setpoint=-0.001, until=(when("voltage", "<=", 0.0), after(100)))))
-    readings = iter([0.3, 0.2, 0.1, 0.0])
-    cycler.voltage = lambda: next(readings, 0.0) - 1e-8
+    cycler.voltage = lambda: 0.3 - 0.1 * cycler.clock.now() - 1e-8
     rows = await finish(run)
     assert run.state == "completed"
     assert run.position.test_time_s == pytest.approx(3.0)
     assert len(rows) == 4
+
+
+@pytest.mark.parametrize(("poll_s", "most_s"), [(10.0, 0.5), (2.0, 0.1), (1.0, 0.05), (0.02, 0.02)])
+async def test_a_cut_off_is_not_passed_by_what_the_cell_does_within_a_poll(poll_s: float, most_s: float):
+    run, cycler = make(program(step(until=(when("voltage", ">=", 4.1234), after(1000.0)), poll_s=poll_s)))
+    cycler.voltage = lambda: 4.0 + 0.01 * cycler.clock.now()
+    await finish(run)
+    assert 12.34 - 1e-6 <= run.position.test_time_s <= 12.34 + most_s + 1e-6
+    assert cycler.reads <= 12.34 / poll_s + 15
+
+
+async def test_a_voltage_that_moves_away_is_read_no_more_often_than_it_was_asked_for():
+    run, cycler = make(program(step(until=(when("voltage", ">=", 4.1), after(100.0)), poll_s=10.0, record=Record())))
+    cycler.voltage = lambda: 4.09 - 0.001 * cycler.clock.now()
+    await finish(run)
+    assert cycler.reads == 11
 
 
 async def test_zero_is_a_safety_limit_too():

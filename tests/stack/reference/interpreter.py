@@ -365,6 +365,7 @@ class Interpreter:
         done, recorder, poll = self.begin(step)
         here = Moment(highest=-math.inf, lowest=math.inf, readings=done.readings)
         polls, before = 0, None
+        earlier: tuple[float, float] | None = None
         while True:
             voltage, current = self.cell.reading
             self.count(done, here, before, voltage, current)
@@ -388,9 +389,30 @@ class Interpreter:
             waits += [wait for one in ends for wait in self.waits(one, here, before[1])]
             for other in self.blocks:
                 waits += [w for one in other.ends for w in self.waits(one, self.since(other, here), before[1])]
+            near = self.approaching(ends, here.elapsed, voltage, earlier, poll)
+            waits += [wait for wait in near if wait < waits[0] - max(poll / 20, min(poll, 0.05))]
+            earlier = here.elapsed, voltage
             self.wait(min(waits))
         self.last = here
         self.act(*verdict, block)
+
+    def approaching(
+        self, ends: list[Waiting], elapsed: float, voltage: float, earlier: tuple[float, float] | None, poll: float
+    ) -> Iterator[float]:
+        """Yield when to look as the voltage nears an end of its own: half way, on a straight line."""
+        for one in ends:
+            limit = None if one.value is not None else self.voltage_waited_for(one)
+            if limit is None or earlier is None:
+                continue
+            slope = (voltage - earlier[1]) / (elapsed - earlier[0])
+            if (limit - voltage) * slope > 0:
+                yield max((limit - voltage) / slope / 2, poll / 20, min(poll, 0.05))
+
+    def voltage_waited_for(self, waiting: Waiting) -> float | None:
+        """Return the voltage that an end is about, and nothing else; None for any other."""
+        test = waiting.end.test
+        alone = isinstance(test, Compare) and test.left == Measured("voltage")
+        return self.value(test.right, self.last) if alone else None
 
     def begin(self, step: Step) -> tuple[StepDone, Recorder, float]:
         """Begin a step; return also what records it, and the seconds between polls."""

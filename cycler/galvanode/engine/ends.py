@@ -16,6 +16,8 @@ CHARGE_TOLERANCE = 1e-9
 """Of what is waited for, where it is not measured but worked out (a sum, a difference, a ratio): a rounding must not
 miss equality."""
 _MEASURED_AS_IT_IS = frozenset(("voltage", "current", "current_magnitude", "temperature", "cycle"))
+_SLOPE_MOST = 1000
+"""Readings kept of a slope's time: a fit must not hold up the other channels."""
 _SLOPE_READINGS = 10
 """A slope that names no time is fitted over so many readings."""
 
@@ -138,12 +140,17 @@ class Ending:
 
     def state(self) -> dict[str, Any]:
         """Return what must survive a restart, as JSON-ready data."""
-        return {"detectors": [detecting.detector.state() for detecting in self._detectors]}
+        return {
+            "detectors": [detecting.detector.state() for detecting in self._detectors],
+            "said": [detecting.said for detecting in self._detectors],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
         for detecting, kept in zip(self._detectors, state["detectors"], strict=False):
             detecting.detector.restore(kept)
+        for detecting, said in zip(self._detectors, state["said"], strict=False):
+            detecting.said = said
 
 
 class _Detecting:
@@ -258,6 +265,8 @@ def _slope(condition: Condition) -> Callable[[Moment], float | None]:
         now = of(moment)
         if now is None:
             return None
+        if over_s is not None and len(readings) > 1 and moment.test_time - readings[-2][0] < over_s / _SLOPE_MOST:
+            readings.pop()  # the newest is always there; of the others no more than tell a straight line
         readings.append((moment.test_time, now))
         if over_s is None:
             if len(readings) < _SLOPE_READINGS:

@@ -56,7 +56,7 @@ def task_of(
     cutoffs = tuple(
         Cutoff("voltage" if item.quantity == "voltage" else "current", item.comparison, value(item.value))
         for item in plain_ends(step)
-        if item.quantity == "voltage" or (item.quantity == "current" and not item.magnitude)
+        if item.quantity in ("voltage", "current") and not item.magnitude
     )
     if step.mode == "sweep" and step.sweep is not None:
         plan = step.sweep

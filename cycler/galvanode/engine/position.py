@@ -50,6 +50,9 @@ class Position:
     step_charge_c: float = 0.0
     """Integral of |I| dt in this step."""
     step_energy_j: float = 0.0
+    step_highest: float | None = None
+    """Highest voltage of this step so far, V."""
+    step_lowest: float | None = None
     test_time_s: float = 0.0
     away_s: float = 0.0
     """Test time during which the run was paused or had no engine; loops bounded in time do not count it."""

@@ -25,7 +25,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
-from galvanode.instrument.tasks import ImpedancePoint, OpenCircuit
+from galvanode.instrument.tasks import Impedance, ImpedancePoint, OpenCircuit, Sweep, Task
 from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Program, SetChamber, Step, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 from galvanode.units import DIMENSIONS, format_quantity
@@ -291,6 +291,8 @@ class Run:
                     self._may_go_on.clear()
                     await self._may_go_on.wait()
         except TimeoutError:
+            if self.question is None:  # the answer came with the last moment
+                return
             raise Failed(f"nobody answered within {question.within_s:g} s: {question.message}") from None
 
     def _conclude(self) -> None:
@@ -352,7 +354,7 @@ class Run:
         voltage = await self._open_circuit_voltage()
         if not inside(voltage, self.program.safety.voltage):
             raise Tripped(f"open-circuit voltage {voltage:.4g} V on resuming lies outside the cell's limits")
-        p.test_time_s = clock.now() - self._origin
+        p.test_time_s, p.unix_time_s = clock.now() - self._origin, clock.unix()
         self.note(
             "resumed",
             f"resumed after {gap_s:.3g} s at step {p.step_count}, cycle {p.cycle}; open circuit {voltage:.4g} V",
@@ -409,7 +411,8 @@ class Run:
         if await self._wiring.switch_to(carrier) or carrier == "analyzer":
             self._carried = None  # nothing goes on from the step before
         self.step = step
-        if open_circuit_is_needed(step):
+        goes_on = self.position.in_step and carrier == "cycler" and step.mode != "sweep"
+        if open_circuit_is_needed(step) and not (goes_on and OPEN_CIRCUIT in self.position.variables):
             self.position.variables[OPEN_CIRCUIT] = await self._open_circuit_voltage(carrier)
         if carrier == "analyzer":
             ended = await self._follow(step)
@@ -472,6 +475,7 @@ class Run:
         elif not afresh:
             return
         p.step_time_s = p.step_charge_c = p.step_energy_j = 0.0
+        p.step_highest = p.step_lowest = None
 
     def _asked_for(self) -> str | None:
         """Return what was asked of the run, as the end reason of its step; None if nothing was."""
@@ -588,6 +592,9 @@ class Run:
             raise GalvanodeError(f"step {step.step_id} ({step.name}) has no sweep")
         limit = self._current_limit(step)
         self._enter_step(afresh=True)
+        for volts in map(self._walk.value, plan.vertices):
+            if not inside(volts, step.limits.voltage):
+                raise Failed(f"{step.name} comes to {volts:.6g} V, outside the limits of its voltage")
         treads = staircase(plan, self._walk.value)
         rate = self._scan_rate(step)
         compensated = 0.0 if plan.compensated is None else self._walk.value(plan.compensated)
@@ -656,6 +663,7 @@ class Run:
         self._enter_step(afresh=True)
         rest_voltage = self.position.variables.get(OPEN_CIRCUIT)
         task, cutoffs = task_of(step, self._walk.value, self._current_limit(step), rest_voltage)
+        refuse_outside(task, step)
         await analyzer.start(task, cutoffs)
         began = self._clock.now()
         watch = self._begin(step, setpoint, began, analyzer.capabilities.current_floor)
@@ -697,6 +705,7 @@ class Run:
                     if not collected.finished:
                         await analyzer.abort()
                     return self._end_step(watch, reason, None)
+            watch.check_temperature(self._temperature())
             if collected.finished:
                 self._task_end = self._why_it_finished(step, collected.ended_by)
                 return None
@@ -712,7 +721,7 @@ class Run:
             times = [item.text for item in plain_ends(step) if item.quantity == "time"]
             return times[0] if times else f"end of the {step.mode}"
         for item in plain_ends(step):
-            if (item.quantity, item.comparison) == (ended_by.quantity, ended_by.comparison):
+            if not item.magnitude and (item.quantity, item.comparison) == (ended_by.quantity, ended_by.comparison):
                 return item.text
         raise Tripped(
             f"the instrument ended its task at its limit: {ended_by.quantity} {ended_by.comparison} {ended_by.value:g}"
@@ -776,6 +785,8 @@ class Run:
         if carrier == "cycler":
             cycler = self._the_cycler()
             await cycler.rest()
+            if self._carried is not None:
+                self._count_the_change_over(self._clock.now())
             return (await self._read(cycler)).voltage
         analyzer = self._the_analyzer()
         await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
@@ -903,6 +914,20 @@ def answered(question: Ask, value: float | None, attachment: str | None) -> str:
             due = format_quantity(bound, question.dimension) if question.dimension in DIMENSIONS else f"{bound:g}"
             raise Unanswerable(f"the answer is {shown}; expected {words} {due}")
     return shown
+
+
+def refuse_outside(task: Task, step: Step) -> None:
+    """Raise ``Failed`` for a task that would leave the step's limits: known only now, and nothing is sent yet."""
+    volts: tuple[float, ...] = ()
+    amps: tuple[float, ...] = ()
+    if isinstance(task, Sweep):
+        volts = task.vertices
+    elif isinstance(task, Impedance):
+        volts, amps = ((task.bias,), ()) if task.kind == "potentiostatic" else ((), (task.bias,))
+    for values, window, unit in ((volts, step.limits.voltage, "V"), (amps, step.limits.current, "A")):
+        for value in values:
+            if not inside(value, window):
+                raise Failed(f"{step.name} comes to {value:.6g} {unit}, outside its limits")
 
 
 def _and_then(items: Iterator[float], last: None) -> Iterator[float | None]:

@@ -202,7 +202,8 @@ class Walk:
         elif action.do == "next":
             self._leave_early(self._blocks[loop_id or ""][1], verdict.reason)
         elif action.do == "goto":
-            self._go_to(action, f"{p.instruction} {loop_id}")
+            owner = p.instruction if loop_id is None else self._blocks[loop_id][0]
+            self._go_to(action, f"{owner} to {action.target}")
         else:
             if loop_id is not None:  # whatever it says is said of the block, not of what it is in the middle of
                 p.instruction = self._blocks[loop_id][0]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, Ending, Moment, Verdict
+from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, CannotTell, Ending, Moment, Verdict
 from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import Reading
@@ -169,9 +169,9 @@ class Watch:
         p.unix_time_s = unix
 
         if voltage > self._highest:
-            self._highest = voltage
+            self._highest = p.step_highest = voltage
         if voltage < self._lowest:
-            self._lowest = voltage
+            self._lowest = p.step_lowest = voltage
 
         # Ends: what stands further out comes first; then the step's own, in the recipe's order; then what was asked.
         reason = fault
@@ -183,7 +183,10 @@ class Watch:
                     self.verdict, self.left_block = Verdict(ending.end.then, reason), loop_id
                     break
             if self._moments and reason is None:
-                reason = self._ended(voltage, current, temperature, test_time)
+                try:
+                    reason = self._ended(voltage, current, temperature, test_time)
+                except CannotTell as problem:
+                    reason = fault = str(problem)
             if reason is None:
                 for quantity, at_least, value, text in self._plain:
                     if quantity == "time":
@@ -245,8 +248,6 @@ class Watch:
         numbers = (point.frequency, point.real, point.imaginary, point.voltage)
         if not all(math.isfinite(number) for number in numbers):
             raise Tripped(f"the impedance at {point.frequency:g} Hz is not a number")
-        if not self._voltage_min <= point.voltage <= self._voltage_max:
-            raise Tripped(_outside("voltage", point.voltage, "V", self._voltage_min, self._voltage_max))
         p = self._position
         p.step_time_s, p.test_time_s, p.unix_time_s = now - self.origin, now - self._test_origin, unix
         p.samples += 1
@@ -272,6 +273,14 @@ class Watch:
             )
         )
         self._last = now
+        if not self._voltage_min <= point.voltage <= self._voltage_max:  # it is a sample all the same
+            raise Tripped(_outside("voltage", point.voltage, "V", self._voltage_min, self._voltage_max))
+        self.check_temperature(temperature)
+
+    def check_temperature(self, temperature: float | None) -> None:
+        """Raise ``Tripped`` for a temperature (K) outside the step's limits; for when nothing else is measured."""
+        if temperature is not None and not self._temperature_min <= temperature <= self._temperature_max:
+            raise Tripped(_outside("temperature", temperature, "K", self._temperature_min, self._temperature_max))
 
     def next_look(self, now: float, due: float) -> float:
         """Return when to read next: the poll, or sooner if the step ends or a record is due before."""
@@ -380,7 +389,9 @@ class Watch:
         self._end_time = min(times, default=math.inf)
         self._end_charges = charges
         self._waits_for_charge = bool(charges) or step.record.charge_change is not None
-        self._highest, self._lowest = -math.inf, math.inf
+        # A step that is taken up again goes on with its extremes.
+        highest, lowest = self._position.step_highest, self._position.step_lowest
+        self._highest, self._lowest = _low(highest), _high(lowest)
 
     @property
     def step_time(self) -> float:
@@ -412,7 +423,8 @@ class Watch:
             found: Verdict | None = None
             for ending in endings:  # each of them sees each reading
                 if block is None or not ending.about_cycles:
-                    found = found or ending.update(moment)
+                    verdict = ending.update(moment)
+                    found = found or verdict
             if found is not None:
                 self.verdict = found
                 self.left_block = None if block is None else block.loop_id
@@ -424,6 +436,8 @@ class Watch:
         wake = math.inf
         for moment, block, endings in self._moments:
             for ending in endings:
+                if block is not None and ending.about_cycles:
+                    continue  # looked at when a turn ends, whatever the time
                 due = ending.next_due(moment.elapsed)
                 if due < math.inf:
                     wake = min(wake, now + max(0.0, due - moment.elapsed))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.galvanode.engine.test_run import SHORT_CIRCUIT, after, finish, make, program, step, when
 
+from galvanode.engine.ends import Ending
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run, Unanswerable
 from galvanode.recipe.program import (
@@ -424,6 +425,75 @@ async def test_a_waiting_run_may_be_paused_and_asks_when_it_goes_on():
     run.answer()
     await asyncio.wait_for(run.finished.wait(), 10)
     assert run.state == "completed"
+
+
+# --- pauses and restarts ---------------------------------------------------------------------------------------
+
+
+async def test_a_pause_does_not_change_what_a_drop_is_measured_from():
+    def voltage(at: float) -> float:
+        return 2.0 - abs(at - 10.0) * 0.01
+
+    ends = (when("voltage_drop", ">=", 0.055), after(100.0))
+    run, cycler = make(program(step(until=ends)))
+    cycler.voltage = lambda: voltage(cycler.clock.now())
+    cycler.at(13.0, run.interrupt)
+    await finish(run)
+    again, cycler = make(program(step(until=ends)), position=Position.from_json(run.position.to_json()))
+    cycler.voltage = lambda: voltage(13.0 + cycler.clock.now())
+    await finish(again)
+    assert again.position.step_time_s == pytest.approx(16.0, abs=1.1)
+    assert again.position.last_step["highest"] == pytest.approx(2.0, abs=1e-6)
+
+
+async def test_a_condition_on_a_cycle_costs_no_readings_while_it_is_held():
+    held = when("cycle", ">=", 1.0, held_s=100.0)
+    run, cycler = make(program(loop(2, turns=4, stop_when=(held,)), step(until=(after(60.0),)), EndLoop(start=0)))
+    await finish(run)
+    assert cycler.reads < 300
+
+
+async def test_each_goto_is_counted_by_itself():
+    back = when("time", ">=", 5.0, then=Action(do="goto", target=0, at_most=3))
+    run, _ = make(program(named("a"), named("b", until=(back, after(10.0))), named("c")))
+    assert [name for name, _ in await carried_out(run)] == ["a", "b"] * 4
+    assert "taken 3 times" in (run.end_reason or "")
+    block = group(4, stop_when=(when("time", ">=", 15.0, then=Action(do="goto", target=0, at_most=2)),))
+    run, _ = make(program(named("a"), block.model_copy(), named("b"), named("c"), EndLoop(start=1), named("d")))
+    await finish(run)
+    assert run.position.jumps == {"1 to 0": 3}
+
+
+async def test_the_rest_voltage_of_a_step_stays_what_it_was_through_a_pause():
+    hold = step("voltage", Variable(name="open_circuit"), until=(after(60.0),))
+    run, cycler = make(program(hold))
+    cycler.voltage = lambda: 1.0 if cycler.clock.now() < 20 else 2.0
+    cycler.at(30.0, run.interrupt)
+    await finish(run)
+    again, cycler = make(program(hold), position=Position.from_json(run.position.to_json()))
+    cycler.voltage = lambda: 2.0
+    await finish(again)
+    assert [call.split()[1] for call in cycler.calls if call.startswith("voltage")] == ["1"]
+
+
+async def test_a_sensor_that_goes_away_costs_no_sample():
+    warm = {"at": 300.0}
+    hot = when("temperature", ">=", 330.0)
+    run, cycler = make(program(step(until=(hot, after(60.0)))), temperature=lambda: warm["at"])
+    cycler.at(5.0, lambda: warm.update(at=None))  # type: ignore[arg-type]
+    rows = await finish(run)
+    assert run.state == "tripped"
+    assert "temperature" in (run.end_reason or "")
+    assert len(rows) == cycler.reads
+
+
+async def test_a_detector_that_has_spoken_is_remembered():
+    ending = Ending(End(test=AllOf(of=(SHORT_CIRCUIT.test, compare("time", ">=", 1000.0))), text="both"))
+    ending.begin_step(lambda operand: float(operand))  # type: ignore[arg-type]
+    ending.detected("short")
+    again = Ending(ending.end)
+    again.restore(ending.state())
+    assert again.why == "short"
 
 
 # --- a position is a value -----------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def spectrum(**changes: Any) -> Step:
         amplitude=0.01,
         bias="open_circuit",
     )
-    return step("impedance", None, impedance=plan, limits=SAFE, until=(), **changes)
+    return step("impedance", None, impedance=plan, **({"limits": SAFE, "until": ()} | changes))
 
 
 async def test_a_spectrum_is_taken_by_the_analyzer_at_the_rest_voltage_and_stored_frequency_by_frequency():
@@ -247,11 +247,39 @@ async def test_an_instrument_that_never_ends_its_task_trips_the_run():
 
 
 async def test_a_limit_is_watched_in_what_the_instrument_streams():
-    limits = Limits(voltage=Window(min=-5, max=0.9))
+    limits = Limits(voltage=Window(min=-5, max=5), current=Window(min=-4e-5, max=4e-5))
     run, _, analyzer = make(program(sweep(limits=limits)))
     await finish(run)
     assert run.state == "tripped"
-    assert "above its limit of 0.9 V" in (run.end_reason or "")
+    assert "above its limit of 4.04e-05 A" in (run.end_reason or "")
+    assert not analyzer.on
+
+
+@pytest.mark.parametrize("bias", [Variable(name="x"), None])
+async def test_what_comes_to_a_voltage_outside_the_limits_is_never_handed_over(bias: Any):
+    limits = Limits(voltage=Window(min=-1, max=1))
+    plan = SweepPlan(vertices=(0.0, Variable(name="x")), rate=1e-3, step=5e-3)
+    made = step("sweep", None, sweep=plan, until=(), limits=limits)
+    if bias is not None:
+        made = spectrum(limits=limits)
+        assert made.impedance is not None
+        made = made.model_copy(update={"impedance": made.impedance.model_copy(update={"bias": bias})})
+    run, _, analyzer = make(program(made).model_copy(update={"variables": {"x": 4.5}}))
+    await finish(run)
+    assert run.state == "failed"
+    assert "4.5 V, outside its limits" in (run.end_reason or "")
+    assert not [call for call in analyzer.calls if call in ("start Sweep", "start Impedance")]
+
+
+async def test_the_temperature_is_watched_during_a_spectrum():
+    limits = Limits(voltage=Window(min=-5, max=5), temperature=Window(max=330.0))
+    measuring: list[Any] = []
+    warming = lambda: 400.0 if measuring and measuring[0].on else 300.0  # noqa: E731
+    run, _, analyzer = make(program(spectrum(limits=limits)), temperature=warming)
+    measuring.append(analyzer)
+    await finish(run)
+    assert run.state == "tripped"
+    assert "temperature 400 K is above" in (run.end_reason or "")
     assert not analyzer.on
 
 

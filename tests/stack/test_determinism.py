@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from tests.stack.harness import GALVANODE
 
 from galvanode.store.read import Store
@@ -30,5 +31,6 @@ def test_the_same_seed_gives_the_same_samples_to_the_last_bit(tmp_path: Path):
     assert first.equals(second)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_samples(tmp_path: Path):
     assert not _run(tmp_path / "a", 7).equals(_run(tmp_path / "b", 8))

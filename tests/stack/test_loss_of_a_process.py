@@ -109,6 +109,7 @@ async def test_the_engine_is_lost_again_and_again(tmp_path: Path):
     assert max(took) < 2.0, took
 
 
+@pytest.mark.slow
 async def test_a_killed_web_side_comes_back_and_no_reading_is_late(tmp_path: Path):
     async with (
         simulated(BENCH, tmp_path) as instruments,

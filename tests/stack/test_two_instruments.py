@@ -29,6 +29,7 @@ def _onset(folder: Path, instrument: str) -> dict[str, Any]:
     return json.loads(done.stdout)["results"]
 
 
+@pytest.mark.slow
 def test_onsets_agree_within_the_step_of_the_sweep(tmp_path: Path):
     stepped, scripted = _onset(tmp_path, "cycler"), _onset(tmp_path, "analyzer")
     step_v = 1e-3

@@ -103,6 +103,7 @@ async def test_a_recipe_asks_and_goes_on_with_the_answers(tmp_path: Path) -> Non
         assert max(currents) == pytest.approx(12.5e-6, rel=0.01)
 
 
+@pytest.mark.slow
 async def test_a_run_still_waits_after_its_engine_was_lost_and_can_be_stopped(tmp_path: Path) -> None:
     async with station(tmp_path) as found:
         run = await found.submit("smu", RECIPE)
@@ -151,6 +152,7 @@ def test_a_script_without_answers_is_refused_at_once(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_a_script_answers_on_the_command_line(tmp_path: Path) -> None:
     options = ["--json", "--answer", "amount=10 uA", "--answer", "8=yes", "--answer", "9=gauge.jpg"]
     done = subprocess.run(
@@ -165,6 +167,7 @@ def test_a_script_answers_on_the_command_line(tmp_path: Path) -> None:
     assert kept.read_bytes() == JPEG
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
 @pytest.mark.parametrize("way", ["answered", "interrupted"])
 def test_a_person_answers_on_the_terminal(tmp_path: Path, way: str) -> None:

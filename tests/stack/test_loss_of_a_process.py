@@ -167,6 +167,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 async def test_an_engine_that_hangs_while_the_station_closes_leaves_no_current_flowing(tmp_path: Path):
     async with (
         simulated(BENCH, tmp_path) as instruments,
@@ -182,6 +183,7 @@ async def test_an_engine_that_hangs_while_the_station_closes_leaves_no_current_f
         assert await asyncio.wait_for(s.process.process.wait(), 30) == 0
 
 
+@pytest.mark.slow
 async def test_an_engine_that_is_killed_while_the_station_closes_leaves_no_current_flowing(tmp_path: Path):
     async with (
         simulated(BENCH, tmp_path) as instruments,

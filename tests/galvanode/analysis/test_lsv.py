@@ -36,6 +36,7 @@ def swept(density, start=2.6, end=5.0, step=1e-3, noise=1e-5, seed=1, **known):
     return Paper().sweep(potential, current).data(**known)
 
 
+@pytest.mark.slow
 def test_nine_of_ten_intervals_hold_the_true_onsets():
     random = np.random.default_rng(3)
     held = {"oxidation_onset": 0, "oxidation_onset_tangent": 0}

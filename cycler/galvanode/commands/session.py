@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from galvanode.analysis import Result, analyse
-from galvanode.cell import read_cell
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
 from galvanode.engine.supervisor import Supervisor
 from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
-from galvanode.recipe import compile_recipe, read_recipe
+from galvanode.recipe import files_beside, read_recipe
 from galvanode.results import plain, run_data
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
@@ -55,8 +54,8 @@ class Submission:
     def _files(self) -> dict[str, str]:
         """Return the recipes and profiles beside the recipe that it names."""
         recipe = read_recipe(self.recipe)
-        with suppress(InvalidInput):  # the station refuses it in the same words
-            compile_recipe(recipe, read_cell(self.cell), self.parameters)
+        with suppress(InvalidInput, ValueError):  # the station refuses it in words of its own
+            files_beside(recipe)
         return recipe.shelf.used
 
 

@@ -32,18 +32,14 @@ class Drive:
         number = bisect_right(self._profile.times, step_time + TIME_TOLERANCE_S) - 1
         value = self._profile.values[max(0, number)]
         if self._kind == "current":
-            amps = value
-        elif self._kind == "resistance":
-            amps = -voltage / value
-        elif value == 0:
-            amps = 0.0
-        elif voltage < _LOWEST_V:
+            return value
+        if self._kind == "resistance":
+            return -voltage / value
+        if value == 0:
+            return 0.0
+        if voltage < _LOWEST_V:
             raise Tripped(f"{self._name}: at {voltage:.4g} V no current makes {value:g} W")
-        else:
-            amps = value / voltage
-        if self._last != self._last:  # nothing has been set yet
-            self._last = amps
-        return amps
+        return value / voltage
 
     def is_worth_setting(self, amps: float) -> bool:
         """Tell whether a current differs from the one that flows."""

@@ -134,10 +134,6 @@ class Ending:
                 due = time
         return due
 
-    def interrupted(self) -> None:
-        """Nobody has looked for a while: what must hold without a break starts anew."""
-        self._held_since = None
-
     def state(self) -> dict[str, Any]:
         """Return what must survive a restart, as JSON-ready data."""
         return {
@@ -199,8 +195,6 @@ def _comparison(condition: Condition, value: Callable[[Operand], float]) -> Call
         return lambda moment: outcome
     if quantity == "time" and at_least:
         return lambda moment: moment.elapsed >= limit - TIME_TOLERANCE_S
-    if quantity == "charge" and at_least:
-        return lambda moment: moment.charge >= limit * (1 - CHARGE_TOLERANCE)
     measured = _slope(condition) if quantity.endswith("_slope") else _measured(condition)
     magnitude = condition.magnitude
     slack = 0.0 if quantity in _MEASURED_AS_IT_IS else CHARGE_TOLERANCE * abs(limit)
@@ -226,7 +220,7 @@ def _measured(condition: Condition) -> Callable[[Moment], float | None]:
     if quantity == "temperature":
         return _temperature
     try:
-        return _MEASURED[quantity]
+        return MEASURED[quantity]
     except KeyError:
         raise GalvanodeError(f"the engine knows no quantity {quantity!r}") from None
 
@@ -237,7 +231,7 @@ def _temperature(moment: Moment) -> float:
     return moment.temperature
 
 
-_MEASURED: dict[str, Callable[[Moment], float | None]] = {
+MEASURED: dict[str, Callable[[Moment], float | None]] = {
     "voltage": lambda moment: moment.voltage,
     "current": lambda moment: moment.current,
     "current_magnitude": lambda moment: abs(moment.current),
@@ -250,8 +244,8 @@ _MEASURED: dict[str, Callable[[Moment], float | None]] = {
 }
 
 _OF: dict[str, Callable[[Moment], float | None]] = {
-    "voltage_slope": _MEASURED["voltage"],
-    "current_slope": _MEASURED["current"],
+    "voltage_slope": MEASURED["voltage"],
+    "current_slope": MEASURED["current"],
     "temperature_slope": _temperature,
 }
 

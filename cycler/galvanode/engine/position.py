@@ -72,6 +72,15 @@ class Position:
     jumps: dict[str, int] = field(default_factory=dict[str, int])
     """How often each ``goto`` was taken."""
 
+    def count(self, charge: float, voltage: float) -> None:
+        """Count a charge (C, with its sign) that passed at a voltage."""
+        if charge >= 0:
+            self.charge_c += charge
+            self.charge_energy_j += voltage * charge
+        else:
+            self.discharge_c -= charge
+            self.discharge_energy_j -= voltage * charge
+
     def to_json(self) -> str:
         """Serialise."""
         return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)

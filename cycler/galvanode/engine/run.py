@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.link import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
-from galvanode.instrument.tasks import Impedance, ImpedancePoint, OpenCircuit, Sweep, Task
+from galvanode.instrument.tasks import Impedance, ImpedancePoint, OpenCircuit, Sweep
 from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Program, SetChamber, Step, Window
 from galvanode.store.records import Event, RunCommit, StepRecord
 from galvanode.units import DIMENSIONS, format_quantity
@@ -522,6 +522,7 @@ class Run:
         else:
             amps = await self._first_current(cycler, drive)
             await self._apply_current(cycler, step, amps)
+            drive.set(amps)
         wake = due = now_of()
         watch = self._begin(step, setpoint, due, cycler.capabilities.current_floor, amps)
         take, poll_s = watch.take, step.poll_s
@@ -592,9 +593,7 @@ class Run:
             raise GalvanodeError(f"step {step.step_id} ({step.name}) has no sweep")
         limit = self._current_limit(step)
         self._enter_step(afresh=True)
-        for volts in map(self._walk.value, plan.vertices):
-            if not inside(volts, step.limits.voltage):
-                raise Failed(f"{step.name} comes to {volts:.6g} V, outside the limits of its voltage")
+        refuse_outside(step, volts=map(self._walk.value, plan.vertices))
         treads = staircase(plan, self._walk.value)
         rate = self._scan_rate(step)
         compensated = 0.0 if plan.compensated is None else self._walk.value(plan.compensated)
@@ -663,7 +662,12 @@ class Run:
         self._enter_step(afresh=True)
         rest_voltage = self.position.variables.get(OPEN_CIRCUIT)
         task, cutoffs = task_of(step, self._walk.value, self._current_limit(step), rest_voltage)
-        refuse_outside(task, step)
+        if isinstance(task, Sweep):
+            refuse_outside(step, volts=task.vertices)
+        elif isinstance(task, Impedance) and task.kind == "potentiostatic":
+            refuse_outside(step, volts=(task.bias,))
+        elif isinstance(task, Impedance):
+            refuse_outside(step, amps=(task.bias,))
         await analyzer.start(task, cutoffs)
         began = self._clock.now()
         watch = self._begin(step, setpoint, began, analyzer.capabilities.current_floor)
@@ -867,13 +871,7 @@ class Run:
         """Count the charge that the step before still passed while the next set point was on its way."""
         assert self._carried is not None  # noqa: S101
         then, voltage, current = self._carried
-        charge, p = current * (now - then), self.position
-        if charge >= 0:
-            p.charge_c += charge
-            p.charge_energy_j += voltage * charge
-        else:
-            p.discharge_c -= charge
-            p.discharge_energy_j -= voltage * charge
+        self.position.count(current * (now - then), voltage)
         self._carried = None
 
     async def _read(self, cycler: CyclerChannel) -> Reading:
@@ -916,14 +914,8 @@ def answered(question: Ask, value: float | None, attachment: str | None) -> str:
     return shown
 
 
-def refuse_outside(task: Task, step: Step) -> None:
-    """Raise ``Failed`` for a task that would leave the step's limits: known only now, and nothing is sent yet."""
-    volts: tuple[float, ...] = ()
-    amps: tuple[float, ...] = ()
-    if isinstance(task, Sweep):
-        volts = task.vertices
-    elif isinstance(task, Impedance):
-        volts, amps = ((task.bias,), ()) if task.kind == "potentiostatic" else ((), (task.bias,))
+def refuse_outside(step: Step, volts: Iterable[float] = (), amps: Iterable[float] = ()) -> None:
+    """Raise ``Failed`` for what would leave the step's limits: known only now, and nothing is sent yet."""
     for values, window, unit in ((volts, step.limits.voltage, "V"), (amps, step.limits.current, "A")):
         for value in values:
             if not inside(value, window):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from galvanode.engine.ends import Ending, Moment, Verdict, parts_of, test_of
+from galvanode.engine.ends import MEASURED, Ending, Moment, Verdict, parts_of, test_of
 from galvanode.engine.position import LoopPosition, Position
 from galvanode.errors import GalvanodeError
 from galvanode.recipe.formula import evaluate
@@ -165,17 +166,11 @@ class Walk:
                 found = p.charge_c if quantity == "charge_capacity" else p.discharge_c
             if found is None and quantity == "cycle":
                 found = 0.0
-        elif quantity == "power" and "voltage" in last:
-            found = last["voltage"] * last["current"]
-        elif quantity == "current_magnitude" and "current" in last:
-            found = abs(last["current"])
-        elif quantity == "voltage_drop" and "highest" in last:
-            found = last["highest"] - last["voltage"]
-        elif quantity == "voltage_rise" and "lowest" in last:
-            found = last["voltage"] - last["lowest"]
+        elif last and quantity in MEASURED:
+            found = MEASURED[quantity](self.moment())
         else:
             found = last.get(quantity)
-        if found is None:
+        if found is None or not math.isfinite(found):
             raise ValueError(f"needs the {quantity.replace('_', ' ')}, which has not been measured yet")
         return found
 

@@ -319,7 +319,10 @@ class Watch:
 
     def redirect(self, amps: float, now: float) -> None:
         """The host has set another current in the middle of the step: count what flowed until then."""
-        self._count(self._current, self._voltage, now - self._last)
+        p, charge = self._position, self._current * (now - self._last)
+        p.count(charge, self._voltage)
+        p.step_charge_c += abs(charge)
+        p.step_energy_j += abs(self._voltage * charge)
         self._last, self._current, self._held = now, amps, amps
         self._tolerance = max(0.02 * abs(amps), self._floor)
         self._same = 0
@@ -398,11 +401,6 @@ class Watch:
         """s since the step began, at the last reading."""
         return self._position.step_time_s
 
-    @property
-    def end_time(self) -> float:
-        """s after the start of the step at which it ends by time alone; infinity where it does not."""
-        return self._end_time
-
     def _ended(self, voltage: float, current: float, temperature: float | None, test_time: float) -> str | None:
         """Ask everything that may end the step or a block around it; return why, and keep the verdict."""
         p = self._position
@@ -456,18 +454,6 @@ class Watch:
             burst = (math.floor(step_time / self._burst_every + 1e-6) + 1) * self._burst_every
             after = min(after, burst, self._burst_for)
         return after
-
-    def _count(self, current: float, voltage: float, elapsed: float) -> None:
-        """Count a constant current."""
-        p, charge = self._position, current * elapsed
-        if charge >= 0:
-            p.charge_c += charge
-            p.charge_energy_j += voltage * charge
-        else:
-            p.discharge_c -= charge
-            p.discharge_energy_j -= voltage * charge
-        p.step_charge_c += abs(charge)
-        p.step_energy_j += abs(voltage * charge)
 
 
 def inside(value: float, window: Window) -> bool:

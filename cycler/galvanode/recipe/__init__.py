@@ -3,6 +3,7 @@
 Pure: no instrument, no clock, no I/O but the files it is given.
 """
 
+from galvanode.recipe.compiling.calls import files_beside
 from galvanode.recipe.compiling.compiler import compile_recipe
 from galvanode.recipe.language.reader import Recipe, parse_recipe, read_recipe
 from galvanode.recipe.outlook.describe import Row, describe
@@ -16,6 +17,7 @@ __all__ = [
     "compile_recipe",
     "describe",
     "estimate",
+    "files_beside",
     "parse_recipe",
     "read_recipe",
 ]

@@ -1,47 +1,13 @@
 """What is no recipe at all, what is nested too deep, and parameters that are given wrong."""
 
 import pytest
+from tests.galvanode.recipe.test_malformed import SYMMETRIC
 
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe
 
-CELL = """\
-name: Li | LLZTO | Li
-area: 0.785 cm^2
-electrolyte_thickness: 0.8 mm
-temperature: 25 degC
-stack_pressure: unknown
-envelope:
-  voltage: {min: -5 V, max: 5 V}
-  current_density: {max: 5 mA/cm^2}
-"""
-RECIPE = """\
-title: Test
-parameters:
-  step: {default: 0.1 mA/cm^2, min: 0.01 mA/cm^2, max: 1 mA/cm^2}
-  half_cycle: 30 min
-  turns: 3
-safety:
-  voltage: {min: -4 V, max: 4 V}
-  current_density: {max: 4 mA/cm^2}
-  check_every: 5 s
-record: {every: 10 s, voltage_change: 1 mV}
-analysis: [critical_current_density]
-method:
-  - rest: {for: 10 min}
-  - constant_current: {current: 1 mA, for: 1 h, until: [voltage >= 3.5 V, charge >= 1 mAh]}
-  - constant_voltage: {voltage: 3.5 V, current_limit: 1 mA, until: current <= 0.1 mA}
-  - ladder: {density: {from: $step, to: 2 mA/cm^2, by: $step}}
-    times: $turns
-    repeat:
-      - plate: {current_density: $density, for: $half_cycle}
-      - strip:
-          current_density: $density
-          until: areal_charge >= 0.1 mAh/cm^2
-          safety: {voltage: {max: 3 V}, check_every: 5 s}
-    stop_when: {short_circuit: {drop: 50 %}}
-"""
+CELL, RECIPE = SYMMETRIC
 
 
 def compiled(text: str):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from galvanode.document import did_you_mean, label
-from galvanode.recipe.language.model import AnyItem, CallItem, Item, OperatorItem, SetItem, blocks_of
+from galvanode.recipe.language.model import AnyItem, CallItem, Item, OperatorItem, ProfileItem, SetItem, blocks_of
 from galvanode.recipe.language.reader import Recipe
 from galvanode.yaml_text import DocumentPath
 
@@ -60,6 +60,18 @@ def _follow(recipe: Recipe, above: tuple[str, ...], read: dict[str, Recipe], fou
             raise recipe.document.error(at, f"{label(at)} {said}")
         found[recipe, name] = called
         _follow(called, (*above, recipe.document.source), read, found)
+
+
+def files_beside(recipe: Recipe) -> dict[str, str]:
+    """Return the files beside a recipe that it or what it calls names: recipes and profiles.
+
+    Raises ``InvalidInput`` and ``ValueError`` for what cannot be read; ``recipe.shelf.used`` has those before it.
+    """
+    for one in (recipe, *resolve(recipe).recipes):
+        for item, _ in items_of(one):
+            if isinstance(item, ProfileItem) and item.profile.file is not None:
+                one.shelf.beside(item.profile.file)
+    return recipe.shelf.used
 
 
 def called_at(recipe: Recipe, path: DocumentPath) -> DocumentPath:

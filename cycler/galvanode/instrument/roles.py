@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading, Reading
+from galvanode.instrument.schedule import Followed, Schedule
 from galvanode.instrument.tasks import Collected, Cutoff, Task
 
 
@@ -145,6 +146,45 @@ class ScriptedChannel(Instrument, Protocol):
 
     async def abort(self) -> None:
         """End the task now; the cell is off afterwards."""
+        ...
+
+
+@runtime_checkable
+class SequencedChannel(Instrument, Protocol):
+    """One channel of an instrument that is handed the whole recipe, runs it without us, and is followed.
+
+    It outlives the host: after a restart the engine asks what it is ``attached`` to and follows that from the last
+    record it has. Only ``make_safe`` and ``stop`` end what it does.
+    """
+
+    capabilities: Capabilities
+
+    def refuse(self, schedule: Schedule) -> None:
+        """Raise ``CannotExpress`` for the first line that this instrument cannot do. Asks the instrument nothing."""
+        ...
+
+    async def prepare(self, envelope: Envelope) -> None:
+        """Remember the envelope; a schedule that is started watches it. What runs is left running."""
+        ...
+
+    async def start(self, schedule: Schedule, tag: str) -> None:
+        """Hand over a schedule and let it begin; returns once the instrument has accepted it.
+
+        The instrument keeps ``tag``, the name of the run. Raises ``CannotExpress`` and sends nothing if it cannot do
+        it, ``InstrumentError`` if it refuses or something runs there already.
+        """
+        ...
+
+    async def attached(self) -> str | None:
+        """Return the tag of what runs there, or was the last to run there; None if nothing carries a tag."""
+        ...
+
+    async def follow(self, after: int) -> Followed:
+        """Return what was recorded after record ``after`` (0 for all of it), a bounded number, and how it stands."""
+        ...
+
+    async def stop(self) -> None:
+        """End the schedule; the output is off afterwards. What was recorded stays there to be fetched."""
         ...
 
 

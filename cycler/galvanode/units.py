@@ -1,7 +1,8 @@
 """Quantities that people write, ``0.1 mA/cm^2``, as SI numbers of a known dimension.
 
 A number is read as an exact fraction and becomes a float once, at the end: 2.3 mA/cm^2 is 23.0 A/m2 and not
-22.999999999999996. Units come from pint, which is loaded when the first unit is met.
+22.999999999999996. The units that people write are in ``unit_names``; pint, which takes 0.4 s to load, is asked only
+for what is not there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+from galvanode.unit_names import NAMED, Exponents, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +47,7 @@ class Dimension:
     """With its article, for messages: "a voltage"."""
     example: str
     unit: str
-    """The SI unit, as pint reads it."""
+    """The SI unit."""
     shown: tuple[str, ...]
     """Units for people, smallest first."""
 
@@ -87,9 +90,6 @@ DIMENSIONS: dict[str, Dimension] = {
 }
 """Every kind of quantity Galvanode knows, by name."""
 
-
-Exponents = tuple[int, ...]
-"""Of length, mass, time, current, temperature and amount of substance."""
 
 _BASE = ("[length]", "[mass]", "[time]", "[current]", "[temperature]", "[substance]")
 
@@ -238,38 +238,21 @@ def _digits(number: float) -> str:
     return f"{number:.9g}" if number else "0"  # no "-0"
 
 
-@lru_cache(maxsize=1)
-def _registry() -> pint.UnitRegistry[Any]:
-    import pint  # here, not at the top: 0.2 s that only readers of units pay
-
-    # pint's stub says float; fractions are supported and tested by pint.
-    return pint.UnitRegistry(non_int_type=cast("type[float]", Exact))
-
-
-@lru_cache(maxsize=1)
-def _by_dimensionality() -> dict[frozenset[Any], str]:
-    registry = _registry()
-    return {
-        frozenset(registry.parse_units(kind.unit).dimensionality.items()): name
-        for name, kind in DIMENSIONS.items()
-        if kind.unit
-    }
-
-
 @lru_cache(maxsize=64)
 def exponents(dimension: str) -> Exponents:
     """Return the exponents of a dimension's SI unit; all zero for a fraction."""
-    unit = DIMENSIONS[dimension].unit
-    if not unit:
-        return (0,) * len(_BASE)
-    found = _registry().parse_units(unit).dimensionality
-    return tuple(int(cast("Any", found.get(base, 0))) for base in _BASE)
+    unit = _from_names(DIMENSIONS[dimension].unit) if DIMENSIONS[dimension].unit else None
+    return (0,) * len(_BASE) if unit is None else unit.powers
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1)
+def _by_exponents() -> dict[Exponents, str]:
+    return {exponents(name): name for name in DIMENSIONS}
+
+
 def dimension_of(powers: Exponents) -> str | None:
     """Return the dimension with these exponents; None where it has no name here. No power at all is a fraction."""
-    return next((name for name in DIMENSIONS if exponents(name) == powers), None)
+    return _by_exponents().get(powers)
 
 
 @lru_cache(maxsize=4096)
@@ -278,51 +261,79 @@ def _unit(text: str) -> tuple[str | None, Exact, Exact]:
 
     Raises ``ValueError`` with words for an unknown or unreadable unit.
     """
-    import pint.errors  # not at the top: see _registry
-
     if text == "%":  # the only unit without a dimension that is accepted: not rad, not ppm
         return "fraction", Exact(1, 100), Exact(0)
+    unit = _from_names(text)
+    if unit is None:
+        unit = _from_pint(text)
+    dimension = dimension_of(unit.powers) if any(unit.powers) else None
+    return (None, Exact(1), Exact(0)) if dimension is None else (dimension, unit.factor, unit.offset)
+
+
+def _from_names(text: str) -> Unit | None:
+    """Return a unit made of the names of ``unit_names``; None where another one is in it."""
+    factors = _factors(text)
+    powers, factor = [0] * len(_BASE), Exact(1)
+    for name, power in factors:
+        if name == "1":
+            continue
+        unit = NAMED.get(name)
+        if unit is None:
+            return None
+        factor *= unit.factor**power
+        powers = [sum_ + power * own for sum_, own in zip(powers, unit.powers, strict=True)]
+    named = [(name, power) for name, power in factors if name != "1"]
+    # A temperature has its zero only where it stands alone: 1 degC/min is 1 K/min.
+    offset = NAMED[named[0][0]].offset if len(named) == 1 and named[0][1] == 1 else Exact(0)
+    return Unit(tuple(powers), factor, offset)
+
+
+def _from_pint(text: str) -> Unit:
+    """Return a unit that pint knows. Raises ``ValueError`` with words."""
+    import pint.errors  # not at the top: see _registry
+
     registry = _registry()
-    plain = _in_pint_notation(text)
+    plain = "*".join(name if name == "1" else f"{name}**{power}" for name, power in _factors(text))
     try:
         unit = registry.parse_units(plain)
-        dimension = _by_dimensionality().get(frozenset(unit.dimensionality.items()))
-        if dimension is None:
-            return None, Exact(1), Exact(0)
-        zero = Exact(cast("Any", registry.Quantity(Exact(0), unit).to_root_units().magnitude))
-        one = Exact(cast("Any", registry.Quantity(Exact(1), unit).to_root_units().magnitude))
+        found = unit.dimensionality
+        zero = Exact(cast("Any", registry.Quantity(Exact(0), unit).to_base_units().magnitude))
+        one = Exact(cast("Any", registry.Quantity(Exact(1), unit).to_base_units().magnitude))
+        powers = tuple(cast("int", found.get(base, 0)) for base in _BASE)
+        if any(base not in _BASE for base in found):  # bits, candelas: of no dimension here
+            powers = (0,) * len(_BASE)
     except pint.errors.UndefinedUnitError:
         raise ValueError(f"'{text}' is not a known unit") from None
     except (pint.errors.PintError, ValueError, TypeError, ArithmeticError, AssertionError):
         raise ValueError(f"'{text}' is not readable as a unit") from None
-    # Root units hold the kilogram as gram: divide by what the SI unit itself comes to.
-    scale = Exact(cast("Any", _root_of_si(dimension)))
-    return dimension, (one - zero) / scale, zero / scale
+    return Unit(powers, one - zero, zero)
 
 
-@lru_cache(maxsize=64)
-def _root_of_si(dimension: str) -> Exact:
-    registry = _registry()
-    unit = registry.parse_units(DIMENSIONS[dimension].unit)
-    return Exact(cast("Any", registry.Quantity(Exact(1), unit).to_root_units().magnitude))
+@lru_cache(maxsize=1)
+def _registry() -> pint.UnitRegistry[Any]:
+    import pint  # here, not at the top: 0.4 s that only rare units pay
+
+    # pint's stub says float; fractions are supported and tested by pint.
+    return pint.UnitRegistry(non_int_type=cast("type[float]", Exact))
 
 
-def _in_pint_notation(text: str) -> str:
-    """Return ``mA/cm2`` as ``mA/cm**2``.
+def _factors(text: str) -> list[tuple[str, int]]:
+    """Return the factors of ``mA/cm2``: ``mA`` to the 1, ``cm`` to the -2.
 
-    Only names, one-digit exponents, ``/`` and ``*`` or a space between: what pint sees is small and cannot
-    be an expression of another kind.
+    Only names, one-digit exponents, ``/`` and ``*`` or a space between: it cannot be an expression of another kind.
+    Raises ``ValueError``.
     """
     written = text.replace("**", "^")
     factors = re.split(r"\s*[/*]\s*|\s+", written)
     operators = re.findall(r"\s*([/*])\s*|\s+", written)  # "" for a space, which multiplies
-    plain = ""
+    found: list[tuple[str, int]] = []
     for operator, factor in zip(["", *operators], factors, strict=True):
         match = _FACTOR.fullmatch(factor)
         if match is None or match[1].startswith("delta"):
             raise ValueError(f"'{text}' is not readable as a unit")
-        plain += (operator or "*") * bool(plain) + match[1] + (f"**{match[2]}" if match[2] else "")
-    return plain
+        power = int(match[2] or 1)
+        found.append((match[1], -power if operator == "/" else power))
+    return found
 
 
 def _validator(dimension: str) -> Callable[[object], float]:

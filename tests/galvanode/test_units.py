@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from galvanode import units
+from galvanode.unit_names import NAMED, Unit
 from galvanode.units import DIMENSIONS, format_quantity, parse_exact, parse_quantity
 
 
@@ -192,4 +193,52 @@ def test_models_hold_si_floats_and_refuse_in_words():
 
 def test_importing_units_does_not_cost_pint():
     code = "import sys, galvanode.units; sys.exit('pint' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- names that are read without pint --------------------------------------------------------------------------
+
+WITHOUT_OFFSET = sorted(name for name, unit in NAMED.items() if not unit.offset)
+
+
+def from_pint(text: str) -> Unit:
+    return units._from_pint(text)
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_a_name_means_what_it_means_to_pint(name):
+    assert NAMED[name] == from_pint(name)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(WITHOUT_OFFSET), st.sampled_from(["", "2", "^2", "^-1", "**3"])),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.sampled_from(["/", "*", " ", " / "]), min_size=4, max_size=4),
+)
+def test_what_is_made_of_names_means_what_it_means_to_pint(factors, operators):
+    text = "".join(
+        f"{operator if index else ''}{name}{power}"
+        for index, (operator, (name, power)) in enumerate(zip(operators, factors, strict=False))
+    )
+    assert units._from_names(text) == from_pint(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension", "value"),
+    [("2 fortnights", "time", 1209600.0), ("1 inch", "length", 0.0254), ("1 psi", "pressure", 6894.757293168361)],
+)
+def test_a_unit_without_a_name_here_is_one_that_pint_knows(text, dimension, value):
+    assert parse_quantity(text, dimension) == value
+
+
+def test_what_recipes_say_is_read_without_pint():
+    texts = [kind.example for kind in DIMENSIONS.values()]
+    code = (
+        "import sys; from galvanode.units import read_quantity\n"
+        f"for text in {texts!r}: read_quantity(text)\n"
+        "sys.exit('pint' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

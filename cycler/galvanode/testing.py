@@ -21,9 +21,10 @@ import pyarrow as pa
 
 from galvanode.analysis import Result
 from galvanode.cell import read_cell
+from galvanode.commands.benches import channel_named_after, reach_of
 from galvanode.commands.executed import ExecutedStep, executed_steps
-from galvanode.commands.rehearsal import reach_of, rehearsal
-from galvanode.commands.session import Submission, channel_named_after, pick_channel, results_of
+from galvanode.commands.rehearsal import rehearsal
+from galvanode.commands.session import Submission, pick_channel, results_of
 from galvanode.engine.control import Refused
 from galvanode.errors import GalvanodeError, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench

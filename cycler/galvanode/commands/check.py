@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from galvanode.cell import CellUnderTest, read_cell
-from galvanode.commands.dry_run import DryRun, dry_run, warnings_of_run
-from galvanode.commands.executed import ExecutedStep
-from galvanode.commands.expansion import Line, MoreTurns, expansion
-from galvanode.commands.foreground import duration_text, progress_bar
-from galvanode.commands.rehearsal import reach_of
-from galvanode.commands.session import Submission, channel_named_after
+from galvanode.commands.benches import channel_named_after, reach_of
+from galvanode.commands.words import duration_text
 from galvanode.document import did_you_mean
-from galvanode.engine.control import Refused
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.library import find_file, library
 from galvanode.recipe import Recipe, compile_recipe, describe, estimate, read_recipe
 from galvanode.recipe.outlook.warnings import Warning, warnings_of  # noqa: A004
 from galvanode.recipe.program import Program
-from galvanode.units import format_quantity
+
+if TYPE_CHECKING:
+    from galvanode.commands.dry_run import DryRun
 
 _DONE, _FAILED, _BAD_INPUT = 0, 1, 2
-_C_PER_MAH = 3.6
-_REASONS = 2
-"""Why further turns ended: so many reasons are told."""
-_NOTHING_C = 3.6e-6
-"""1 nAh: less is noise of the current's zero."""
 
 
 @dataclass(frozen=True)
@@ -107,21 +97,34 @@ async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Ch
     elif not options.dry_run:
         checked.no_run = "No dry run was asked for."
     else:
-        try:
-            with progress_bar() as bar:
-                task = bar.add_task("dry run", total=1.0, note="")
-
-                def report(state: dict[str, Any]) -> None:
-                    note = f"{state['test_time_s'] / 3600:,.1f} h, cycle {state['cycle']}"
-                    bar.update(task, completed=state["progress"] or 0.0, note=note)
-
-                checked.run = await dry_run(bench, Submission(channel, path, cell, parameters), report)
-        except Refused as refused:
-            checked.no_run, checked.status = f"No dry run: {refused}", _BAD_INPUT
-        else:
-            checked.warnings = _together(static, warnings_of_run(program, checked.run))
-            checked.status = _DONE if checked.run.completed else _FAILED
+        await _dry_run(checked, bench, channel, path, cell, parameters)
     return checked
+
+
+async def _dry_run(
+    checked: Checked, bench: Bench, channel: str, path: Path, cell: Path, parameters: dict[str, str]
+) -> None:
+    """Carry the recipe out on a simulated channel; write down what came of it."""
+    # Here, not at the top: engine, store and tables cost a second that only a dry run needs.
+    from galvanode.commands.dry_run import dry_run, warnings_of_run
+    from galvanode.commands.foreground import progress_bar
+    from galvanode.commands.session import Submission
+    from galvanode.engine.control import Refused
+
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("dry run", total=1.0, note="")
+
+            def report(state: dict[str, Any]) -> None:
+                note = f"{state['test_time_s'] / 3600:,.1f} h, cycle {state['cycle']}"
+                bar.update(task, completed=state["progress"] or 0.0, note=note)
+
+            checked.run = await dry_run(bench, Submission(channel, path, cell, parameters), report)
+    except Refused as refused:
+        checked.no_run, checked.status = f"No dry run: {refused}", _BAD_INPUT
+    else:
+        checked.warnings = _together(checked.warnings, warnings_of_run(checked.program, checked.run))
+        checked.status = _DONE if checked.run.completed else _FAILED
 
 
 def _channel(bench: Bench, cell: Path, like: str | None) -> str | None:
@@ -203,7 +206,10 @@ def _print(checked: Checked, path: Path, out: Console, *, show_all: bool) -> Non
     if checked.run is None:
         out.print(checked.no_run or "", highlight=False, markup=False)
     else:
-        _print_dry_run(checked.run, expansion(program, checked.run.steps, whole=show_all), checked.cell, out)
+        from galvanode.commands.dry_run_table import print_dry_run  # not at the top: see _dry_run
+        from galvanode.commands.expansion import expansion
+
+        print_dry_run(checked.run, expansion(program, checked.run.steps, whole=show_all), checked.cell, out)
     _print_warnings(checked.warnings, path, out)
 
 
@@ -228,53 +234,6 @@ def _print_schedule(program: Program, out: Console) -> None:
             out.print(f"{label}: {shared.pop()}", highlight=False, markup=False)
 
 
-def _print_dry_run(run: DryRun, lines: list[Line], cell: CellUnderTest, out: Console) -> None:
-    record = run.record
-    out.print(
-        f"Dry run on the simulated cell {run.channel}: {record.state} ({record.end_reason})",
-        style="" if run.completed else "red",
-        highlight=False,
-        markup=False,
-    )
-    per_c, unit = _specific(cell)
-    narrow = out.width < _WIDE  # without frames, so that the last column keeps its words
-    table = Table(Column("step", min_width=10 if narrow else 12), box=box.SIMPLE_HEAD if narrow else box.HEAVY_HEAD)
-    if narrow:
-        table.padding = (0, 0)
-        table.pad_edge = False
-    for name in ("duration", "mAh", unit, "samples", "voltage / V"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("ended by", min_width=12)
-    told: set[str] = set()
-    for line in lines:
-        measured = line.voltage_v is not None
-        table.add_row(
-            _what(line),
-            duration_text(line.duration_s),
-            _charge(line, _C_PER_MAH) if measured else "",
-            _charge(line, per_c) if measured else "",
-            f"{line.samples:,}",
-            _voltage(line.voltage_v),
-            _ended_by(line, told),
-            style="dim" if isinstance(line, MoreTurns) else None,
-        )
-    out.print(table)
-    everything = MoreTurns(1, tuple(run.steps))
-    counted = f"{len(run.steps):,} step{'' if len(run.steps) == 1 else 's'}"
-    totals = [f"{duration_text(record.test_time_s)}, {record.samples:,} samples in {counted}"]
-    if everything.charged_c or everything.discharged_c:
-        amounts = [_charge(everything, unit_c).replace("\n", ", ") for unit_c in (_C_PER_MAH, per_c)]
-        totals.append(f"{amounts[0]} mAh ({amounts[1]} {unit})")
-    if run.voltage_v is not None and run.current_a is not None:
-        totals.append(f"voltage {run.voltage_v[0]:.4g} to {run.voltage_v[1]:.4g} V")
-        totals.append(f"current {run.current_a[0]:.4g} to {run.current_a[1]:.4g} A")
-    out.print("\n".join(f"  {item}" for item in totals), highlight=False, markup=False)
-
-
-_WIDE = 100
-"""Characters that the table of a dry run takes with its frames."""
-
-
 def _print_warnings(warnings: list[Warning], path: Path, out: Console) -> None:
     if not warnings:
         return
@@ -282,60 +241,3 @@ def _print_warnings(warnings: list[Warning], path: Path, out: Console) -> None:
     for item in warnings:
         place = str(path) if item.line is None else f"{path}:{item.line}"
         out.print(f"  {place}: {item.text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def _specific(cell: CellUnderTest) -> tuple[float, str]:
-    """Return the charge in C that counts as 1, and its unit: per mass where the cell states one, else per area."""
-    if cell.active_mass is not None:
-        return _C_PER_MAH * cell.active_mass * 1e3, "mAh/g"
-    return _C_PER_MAH * cell.area * 1e4, "mAh/cm2"
-
-
-def _what(line: Line) -> str:
-    if isinstance(line, MoreTurns):
-        return f"... {line.turns:,} more turn{'s' if line.turns > 1 else ''}"
-    return " ".join(filter(None, [str(line.step_id or ""), line.name, _setpoint(line)]))
-
-
-def _charge(line: Line, unit_c: float) -> str:
-    """Return a charge with its sign, 4 digits; both, one beneath the other, where it went both ways."""
-    into, out = (amount if amount > _NOTHING_C else 0.0 for amount in (line.charged_c, line.discharged_c))
-    if into and out:
-        return f"+{into / unit_c:.4g}\n-{out / unit_c:.4g}"
-    return f"{(into - out) / unit_c:.4g}"
-
-
-_DIMENSIONS = {"current": "current", "voltage": "voltage", "power": "power", "resistance": "resistance"}
-
-
-def _setpoint(step: ExecutedStep) -> str:
-    dimension = _DIMENSIONS.get(step.mode)
-    return "" if step.setpoint is None or dimension is None else format_quantity(step.setpoint, dimension)
-
-
-def _voltage(window: tuple[float, float] | None) -> str:
-    """Return both ends to 0.1 mV."""
-    if window is None:
-        return ""
-    low, high = (f"{round(end, 4) + 0.0:.4f}".rstrip("0").rstrip(".") for end in window)
-    return low if low == high else f"{low} … {high}"
-
-
-def _ended_by(line: Line, told: set[str]) -> str:
-    """Return why a line ended; of further turns only what was not told before."""
-    reasons = line.end_reasons if isinstance(line, MoreTurns) else [line.end_reason]
-    new = [reason for reason in dict.fromkeys(_in_short(reason) for reason in reasons) if reason not in told]
-    told.update(new)
-    if not isinstance(line, MoreTurns):
-        return _in_short(line.end_reason)
-    if not new:
-        return "likewise"
-    return ", ".join(new[:_REASONS]) + (f", and {len(new) - _REASONS:,} more" if len(new) > _REASONS else "")
-
-
-def _in_short(reason: str) -> str:
-    """Return a reason without what is in brackets and without the numbers behind a detector's verdict."""
-    return ": ".join(_IN_BRACKETS.sub("", reason).split(": ")[:2])
-
-
-_IN_BRACKETS = re.compile(r" \([^()]*\)")

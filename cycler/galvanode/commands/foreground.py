@@ -17,6 +17,7 @@ from rich.table import Table
 from galvanode.cell import read_cell
 from galvanode.commands.asking import Operator, can_ask, read_answers
 from galvanode.commands.session import Session, Submission, pick_channel, session, summary_of
+from galvanode.commands.words import duration_text
 from galvanode.engine.signals import ending_signals
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import open_bench, read_bench
@@ -173,13 +174,6 @@ async def follow_with_progress(station: Session, runs: dict[str, str], operator:
             ending.cancel()
             following.cancel()
             await operator.close()
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in the unit that people would use: s, min or h."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:,.2f} h"
 
 
 def _note(state: dict[str, Any]) -> str:

@@ -15,11 +15,8 @@ from galvanode.commands.session import Submission
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
 from galvanode.engine.station import Station
-from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import InvalidInput
-from galvanode.instrument.bench import Bench, driver_classes, open_bench
-from galvanode.recipe.outlook.warnings import Reach
-from galvanode.recipe.program import Step
+from galvanode.instrument.bench import Bench, open_bench
 from galvanode.store.journal import Journal
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
@@ -111,33 +108,6 @@ async def rehearsal(
     finally:
         _forget(bench, seed)
         install_clock(before)
-
-
-def reach_of(bench: Bench, channel: str) -> Callable[[Step], Reach | None]:
-    """Return what says which range and which pace the instrument of a channel has for a step; None if unknown.
-
-    Nothing is opened: it is what the drivers say of their instruments.
-    """
-    drivers, entry = driver_classes(), bench.channels[channel]
-    # A wiring only looks at capabilities to tell who carries out what, and classes have them as well.
-    cycler, analyzer = (
-        None if name is None else drivers[bench.instruments[name].driver] for name in (entry.cycler, entry.analyzer)
-    )
-    if not all(hasattr(item, "capabilities") for item in (cycler, analyzer) if item is not None):
-        return lambda _: None
-    wiring = Wiring(cycler, analyzer)
-
-    def reach(step: Step) -> Reach | None:
-        try:
-            carrier = wiring.carrier(step)
-        except NotWired:
-            return None
-        found = wiring.capabilities(carrier)
-        if found is None:
-            return None
-        return Reach(found.voltage, found.current, found.fastest_poll_s if carrier == "cycler" else None)
-
-    return reach
 
 
 def _simulated(bench: Bench, seed: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from galvanode.analysis import Result, analyse
+from galvanode.commands.benches import channel_named_after
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.run import FINISHED
@@ -159,12 +160,6 @@ def pick_channel(bench: Bench, asked: str | None, cell: Path) -> str:
         f"bench {bench.path.stem!r} has no channel named after the cell file {cell.name!r}; "
         f"choose one with --channel: {', '.join(names)}"
     )
-
-
-def channel_named_after(bench: Bench, cell: Path) -> str | None:
-    """Return the channel that bears the cell file's name (``-`` as ``_``), if there is one."""
-    name = cell.stem.replace("-", "_")
-    return name if name in bench.channels else None
 
 
 def results_of(store: Store, run: RunRecord) -> dict[str, Result]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 
-from galvanode.instrument.link import Link, LinkError, LinkSettings
-from galvanode.instrument.reading import ChamberReading, measured
+from galvanode.instrument.links.base import NOT_TOLD
+from galvanode.instrument.links.lines import LineLink, Lines
+from galvanode.instrument.reading import BadReading, ChamberReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange, UnsafeState
 
 _ZERO_CELSIUS = 273.15
@@ -19,9 +20,9 @@ _ROUNDING = 1e-9
 class EspecChamber:
     """ESPEC chamber, temperature only (P-300 and SCP-220 communication manuals)."""
 
-    link_settings = LinkSettings(write_termination="\r\n", read_termination="\r\n", timeout_s=2.0)
+    link_settings = Lines(write_termination="\r\n", read_termination="\r\n", timeout_s=2.0)
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: LineLink) -> None:
         self.link = link
 
     @property
@@ -34,8 +35,9 @@ class EspecChamber:
         kind = await self._ask("TYPE?")
         match = _TYPE.fullmatch(kind)
         if match is None:
+            self.link.distrust(f"{kind!r} is no type")
             raise InstrumentError(f"{self.name} answered {kind!r} to TYPE?; expected an ESPEC controller")
-        return Identity("ESPEC", match[1], "unknown", await self._ask("ROM?"))
+        return self.link.recognise(Identity("ESPEC", match[1], NOT_TOLD, await self._ask("ROM?")))
 
     async def set_temperature(self, kelvin: float) -> None:
         """Go to a temperature and hold it; the set point is read back."""
@@ -61,9 +63,11 @@ class EspecChamber:
 
     async def make_safe(self) -> None:
         """Stop heating and cooling (standby), verified by read-back."""
-        await self._tell("MODE,STANDBY")
+        with self.link.urgent():
+            await self._tell("MODE,STANDBY")
         mode = await self._ask("MODE?")
         if mode.split(",")[0].strip() not in ("STANDBY", "OFF"):
+            self.link.distrust(f"{mode!r} is not the safe state")
             raise UnsafeState(f"{self.name}: mode reads back as {mode!r}; expected STANDBY. Switch it off by hand")
 
     async def close(self) -> None:
@@ -74,8 +78,12 @@ class EspecChamber:
         answer = await self._ask("TEMP?")
         fields = answer.split(",")
         if len(fields) != 4:
-            raise LinkError(f"{self.name} answered {answer[:80]!r} to TEMP?; expected four numbers")
-        pv, sp, high, low = (measured(field) for field in fields)
+            raise self.link.distrust(f"{answer[:80]!r} is no answer to TEMP?; expected four numbers")
+        try:
+            pv, sp, high, low = map(measured, fields)
+        except BadReading:
+            self.link.distrust(f"{answer[:80]!r} is no answer to TEMP?")
+            raise
         return pv, sp, high, low
 
     async def _alarms(self) -> list[str]:
@@ -83,7 +91,7 @@ class EspecChamber:
         answer = await self._ask("ALARM?")
         count, *codes = (field.strip() for field in answer.split(","))
         if not all(field.isdecimal() for field in (count, *codes)) or int(count) != len(codes):
-            raise LinkError(f"{self.name} answered {answer[:80]!r} to ALARM?; expected a number and as many codes")
+            raise self.link.distrust(f"{answer[:80]!r} is no answer to ALARM?; expected a number and as many codes")
         return codes
 
     async def _ask(self, message: str) -> str:
@@ -100,4 +108,4 @@ class EspecChamber:
     async def _tell(self, message: str) -> None:
         answer = await self._ask(message)
         if not answer.startswith("OK:"):
-            raise InstrumentError(f"{self.name} answered {answer!r} to {message!r}; expected OK")
+            raise self.link.distrust(f"{answer[:80]!r} is no answer to {message!r}; expected OK")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from galvanode.instrument.link import LinkError, LinkSettings
-from galvanode.instrument.reading import Reading, measured
+from galvanode.instrument.links.lines import Lines
+from galvanode.instrument.reading import BadReading, Reading, measured
 from galvanode.instrument.roles import (
     Capabilities,
     Envelope,
@@ -30,7 +30,7 @@ class Keithley2450(ScpiInstrument):
     the output is off but holds the cell at 0 V through a closed relay (manual 6-32).
     """
 
-    link_settings = LinkSettings(write_termination="\n", read_termination="\n", timeout_s=1.0)
+    link_settings = Lines(write_termination="\n", read_termination="\n", timeout_s=1.0)
     capabilities = Capabilities(
         modes=frozenset({"rest", "current", "voltage"}),
         voltage=(-210.0, 210.0),
@@ -86,7 +86,7 @@ class Keithley2450(ScpiInstrument):
             raise InstrumentError(
                 f"{self.name} speaks {language}; select the SCPI command set in its System menu and restart it"
             )
-        return identity
+        return self.link.recognise(identity)
 
     async def prepare(self, envelope: Envelope) -> None:
         """Set up four-wire measurement and the instrument's own limits. The output stays off."""
@@ -128,22 +128,28 @@ class Keithley2450(ScpiInstrument):
         answer = await self.link.query(self._read_message)
         fields = answer.split(",")
         if len(fields) != 4:
-            raise LinkError(f"{self.name} answered {answer[:80]!r}; expected four numbers")
-        source, sense = measured(fields[0]), measured(fields[1])
-        status = int(measured(fields[3]))
+            raise self.link.distrust(f"{answer[:80]!r} is no reading; expected four numbers")
+        try:
+            source, sense, at, bits = map(measured, fields)
+        except BadReading:
+            self.link.distrust(f"{answer[:80]!r} is no reading")
+            raise
+        status = int(bits)
         tripped = None
         if not status & _OUTPUT_ON or status & (_OVER_VOLTAGE | _OVER_TEMPERATURE):
             tripped = _fault(status)
         voltage, current = (source, sense) if self._sourcing == "voltage" else (sense, source)
-        return Reading(voltage, current, measured(fields[2]), bool(status & _IN_LIMIT), tripped)
+        return Reading(voltage, current, at, bool(status & _IN_LIMIT), tripped)
 
     async def make_safe(self) -> None:
         """Output off and the terminals open, verified by read-back."""
         self._sourcing = None
-        await self.link.write(":ABOR;:OUTP:CURR:SMOD HIMP;:OUTP:VOLT:SMOD HIMP;:OUTP:STAT 0")
+        with self.link.urgent():
+            await self.link.write(":ABOR;:OUTP:CURR:SMOD HIMP;:OUTP:VOLT:SMOD HIMP;:OUTP:STAT 0")
         answer = await self.link.query(":OUTP:STAT?;:OUTP:CURR:SMOD?;:OUTP:VOLT:SMOD?")
         state = [keyword(field) for field in answer.split(";")]
         if state not in (["0", "HIMP", "HIMP"], ["OFF", "HIMP", "HIMP"]):
+            self.link.distrust(f"{answer.strip()!r} is not the safe state")
             raise UnsafeState(
                 f"{self.name}: output and off-states read back as {answer.strip()!r}; expected '0;HIMP;HIMP'. "
                 "Disconnect the cell by hand"

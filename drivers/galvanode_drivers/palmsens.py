@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from galvanode.instrument.link import Link, LinkError, LinkSettings, LinkTimeout
+from galvanode.instrument.links.base import NOT_TOLD, LinkTimeout
+from galvanode.instrument.links.lines import LineLink, Lines
+from galvanode.instrument.links.visa import SerialLine
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import (
     Capabilities,
@@ -44,10 +46,10 @@ class EmStat4:
     a task on this instrument: a potentiostat cannot hold a current back while it holds a potential.
     """
 
-    link_settings = LinkSettings(write_termination="\n", read_termination="\n", timeout_s=1.0, baud_rate=921_600)
+    link_settings = Lines(serial=SerialLine(baud_rate=921_600))
     capabilities: Capabilities
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: LineLink) -> None:
         self.link = link
         self.capabilities = type(self).capabilities
         self._model: Model | None = None
@@ -78,7 +80,8 @@ class EmStat4:
         digits = version[6:].partition("#")[0]
         firmware = f"{digits[:1]}.{digits[1:2]}.{digits[2:]}".rstrip(".")
         serial, language = await self._ask("i"), await self._ask("v")
-        return Identity("PalmSens", model.name, serial, f"{firmware}, MethodSCRIPT {language}")
+        identity = Identity("PalmSens", model.name, serial, f"{firmware}, MethodSCRIPT {language}")
+        return self.link.recognise(identity)
 
     async def prepare(self, envelope: Envelope) -> None:
         """Stop what runs, switch the cell off and remember the envelope, which goes into every script."""
@@ -134,9 +137,11 @@ class EmStat4:
 
     async def make_safe(self) -> None:
         """Stop any script and open the cell's circuit; verified by measuring that no current flows."""
-        await self._stop_script()
-        self._over = True
-        await self._switch_off()
+        with self.link.urgent():
+            await self._stop_script()
+            self._over = True
+            await self._switch_off()
+        await self.link.assure()
 
     async def close(self) -> None:
         """Give the link back."""
@@ -156,6 +161,7 @@ class EmStat4:
             script = self._plan.script if self._plan is not None else []
             raise InstrumentError(f"{self.name} stopped: {fault.text(script)}")
         elif line[0] not in _MARKERS:
+            self.link.distrust(f"{line[:80]!r} is no line of a script's output")
             raise BadReading(f"{line[:80]!r} is no line of a script's output")
         return None
 
@@ -214,7 +220,7 @@ class EmStat4:
                 self._lines.append(line)
         if strangers:
             raise self._stranger("")
-        raise LinkError(f"{self.name} does not answer: it sends other lines without end")
+        raise self.link.distrust("it does not answer, and sends other lines without end")
 
     def _stranger(self, answer: str) -> InstrumentError:
         return InstrumentError(
@@ -222,12 +228,12 @@ class EmStat4:
         )
 
     async def _ask(self, command: str) -> str:
-        """Ask for a one-line answer; ``unknown`` while a script runs, which may not be asked then."""
+        """Ask for a one-line answer; ``NOT_TOLD`` while a script runs, which may not be asked then."""
         await self.link.write(command)
         answer = (await self._answer(command))[1:]
         if answer.startswith("!"):
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
-            return "unknown"
+            return NOT_TOLD
         return answer
 
     async def _send_script(self, script: list[str]) -> list[str]:
@@ -259,7 +265,7 @@ class EmStat4:
         elif answer == "Z!0006":  # nothing runs
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
         else:
-            raise InstrumentError(f"{self.name} answered {answer!r} to Z; expected Z or Z!0006")
+            raise self.link.distrust(f"{answer[:80]!r} is no answer to Z; expected Z or Z!0006")
 
     async def _read_to_end(self) -> list[str]:
         """Read the rest of a script's output; return it. What belongs to the task is kept for ``collect``."""
@@ -271,7 +277,7 @@ class EmStat4:
                 self._lines.append(line)
             if not line or fault_of(line) is not None:
                 return rest
-        raise LinkError(f"{self.name} does not end its script")
+        raise self.link.distrust("it does not end its script")
 
     async def _switch_off(self) -> None:
         """Switch the cell off with a script of its own, and measure that no current flows."""
@@ -280,6 +286,7 @@ class EmStat4:
             output = [*await self._send_script(SAFE), *await self._read_to_end()]
             packages = [decode(line) for line in output if line.startswith("P")]
         except (InstrumentError, BadReading) as error:
+            self.link.distrust(str(error))
             raise UnsafeState(f"{self.name} could not be made safe: {error}. {by_hand}") from error
         if output[-1] or len(packages) != 1:
             raise UnsafeState(f"{self.name} answered {output} to the script that switches the cell off. {by_hand}")

@@ -19,6 +19,7 @@ from galvanode.units import Seconds
 FaultKind = Literal[
     "drop_reply",
     "delay_reply",
+    "double_reply",
     "garble",
     "truncate",
     "reading",

@@ -171,6 +171,8 @@ def _on_the_wire(fault: Fault, data: bytes, delay: float) -> tuple[bytes, float]
             return b"", delay
         case "delay_reply":
             return data, delay + fault.delay
+        case "double_reply":
+            return data + data, delay
         case "garble":
             # Bit 6 flipped in every third byte, the terminator left alone: what a bad ground does.
             body = bytes(byte ^ 0x40 if index % 3 == 1 else byte for index, byte in enumerate(data[:-1]))

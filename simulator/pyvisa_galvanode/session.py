@@ -49,7 +49,7 @@ class Session:
             ResourceAttribute.interface_type: getattr(constants.InterfaceType, name.interface_type.lower()),
             ResourceAttribute.interface_number: 0,
             ResourceAttribute.io_prot: constants.IOProtocol.normal,
-            ResourceAttribute.suppress_end_enabled: constants.VI_FALSE,
+            ResourceAttribute.suppress_end_enabled: constants.VI_TRUE if self.is_stream else constants.VI_FALSE,
             ResourceAttribute.user_data: 0,
         }
         if isinstance(name, rname.TCPIPSocket):
@@ -140,8 +140,8 @@ class Session:
         if len(arrived) >= count:
             self._arrived = arrived[count:]
             return arrived[:count], StatusCode.success_max_count_read
-        if arrived and not self.is_stream:
-            self._arrived = b""
+        if arrived and not self.attributes[ResourceAttribute.suppress_end_enabled]:
+            self._arrived = b""  # a message has ended, or nothing more of a stream is under way
             return arrived, StatusCode.success
         if not arrived and not self.is_stream and not self._late:
             self.wire.device.query_error(-420)
@@ -153,7 +153,10 @@ class Session:
         timeout = self.attributes[ResourceAttribute.timeout_value]
         if timeout in (constants.VI_TMO_IMMEDIATE, constants.VI_TMO_INFINITE):
             return
+        takes_any = not self.attributes[ResourceAttribute.suppress_end_enabled]
         while len(self._arrived) < count and (stop is None or stop not in self._arrived):
+            if takes_any and self._arrived:
+                return
             heard = self.wire.unasked(timeout / 1000.0)
             if not heard:
                 return

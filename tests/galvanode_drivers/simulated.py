@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pyvisa
 
 from galvanode.instrument.bench import Bench, driver_classes, open_bench, read_bench
-from galvanode.instrument.link import Link
-from galvanode.instrument.roles import Envelope
+from galvanode.instrument.links.base import Unfit
+from galvanode.instrument.links.lines import LineLink
+from galvanode.instrument.roles import Envelope, Identity
 from galvanode_simulator.bench import SimulatedInstrument
 
 DRIVERS = driver_classes()
@@ -43,7 +45,7 @@ class HandClock:
 class Recorder:
     """A link that writes down what goes over another one; ``instead`` may put another answer in place."""
 
-    link: Link
+    link: LineLink
     lines: list[str] = field(default_factory=list[str])
     instead: Callable[[str], str | None] = lambda message: None
     _last: str = ""
@@ -51,6 +53,21 @@ class Recorder:
     @property
     def name(self) -> str:
         return self.link.name
+
+    def identify_by(self, identify: Callable[[], Awaitable[Identity]]) -> None:
+        self.link.identify_by(identify)
+
+    def recognise(self, identity: Identity) -> Identity:
+        return self.link.recognise(identity)
+
+    def distrust(self, reason: str) -> Unfit:
+        return self.link.distrust(reason)
+
+    def urgent(self) -> AbstractContextManager[None]:
+        return self.link.urgent()
+
+    async def assure(self) -> None:
+        await self.link.assure()
 
     @property
     def sent(self) -> list[str]:

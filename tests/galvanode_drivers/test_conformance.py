@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, OHMS, SIMULATED, Bound
 
 from galvanode.instrument.bench import issubclass_of_role
-from galvanode.instrument.link import LinkError, LinkSettings, LinkTimeout
+from galvanode.instrument.links.base import LinkError, LinkTimeout
+from galvanode.instrument.links.lines import Lines
 from galvanode.instrument.reading import BadReading, ChamberReading, Reading
 from galvanode.instrument.roles import (
     Capabilities,
@@ -69,7 +70,7 @@ def test_every_driver_has_a_simulated_counterpart_and_a_role():
 def test_a_driver_has_the_methods_of_its_role_typed_and_explained(name: str):
     driver = DRIVERS[name]
     assert inspect.getdoc(driver)
-    assert isinstance(driver.link_settings, LinkSettings)
+    assert isinstance(driver.link_settings, Lines)
     for role in (role for role in ROLES if issubclass_of_role(driver, role)):
         for verb in (verb for verb in dir(role) if not verb.startswith("_")):
             own, expected = getattr(driver, verb), getattr(role, verb)

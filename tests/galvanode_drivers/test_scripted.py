@@ -12,7 +12,7 @@ from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, OHMS, Bound
 
 from galvanode.clock import JumpingClock, ScaledClock, install_clock, process_clock
 from galvanode.instrument.bench import issubclass_of_role, open_bench, read_bench
-from galvanode.instrument.link import LinkError, LinkTimeout, ThreadedLink
+from galvanode.instrument.links.base import LinkError, LinkTimeout, Place
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Envelope, InstrumentError, OutOfRange, ScriptedChannel, UnsafeState
 from galvanode.instrument.tasks import (
@@ -430,7 +430,7 @@ async def test_over_a_serial_line_in_real_time(name: str, speed: float, bound_to
     install_clock(ScaledClock(speed))
     try:
         async with SerialPort(bound.instrument.wire) as port:
-            link = ThreadedLink(name, "@py", port.resource, DRIVERS[name].link_settings)
+            link = DRIVERS[name].link_settings.open(name, Place(port.resource))
             driver = DRIVERS[name](link)
             await driver.prepare(ENVELOPE)
             began = time.monotonic()

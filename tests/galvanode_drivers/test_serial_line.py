@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from tests.galvanode_drivers.simulated import DRIVERS, Bound
 
-from galvanode.instrument.link import LinkTimeout, ThreadedLink
+from galvanode.instrument.links.base import LinkTimeout, Place
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="needs pseudo-terminals; this system has none")
@@ -20,7 +20,7 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(name:
     wire = bound_to(name).instrument.wire
     async with SerialPort(wire) as port:
         settings = replace(DRIVERS[name].link_settings, timeout_s=0.2)
-        driver = DRIVERS[name](ThreadedLink(name, "@py", port.resource, settings))
+        driver = DRIVERS[name](settings.open(name, Place(port.resource)))
         expected = await driver.identify()
         wire.inject("delay_reply", delay="0.3 s", count=1)
         with pytest.raises(LinkTimeout):
@@ -34,7 +34,7 @@ async def test_the_command_that_makes_safe_does_not_wait_for_a_late_answer(bound
     bound = bound_to("keithley2450")
     async with SerialPort(bound.instrument.wire) as port:
         settings = replace(DRIVERS["keithley2450"].link_settings, timeout_s=0.3)
-        driver = DRIVERS["keithley2450"](ThreadedLink("smu", "@py", port.resource, settings))
+        driver = DRIVERS["keithley2450"](settings.open("smu", Place(port.resource)))
         await driver.source_current(0.001)
         bound.inject("drop_reply", count=1)
         with pytest.raises(LinkTimeout):

@@ -23,6 +23,7 @@ from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, Bound, Verb
 from galvanode.clock import process_clock
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import issubclass_of_role
+from galvanode.instrument.links.base import GuardedLink
 from galvanode.instrument.roles import ScriptedChannel
 from galvanode.instrument.tasks import Cutoff, HoldCurrent, HoldVoltage, Impedance, OpenCircuit, Sweep
 
@@ -34,12 +35,11 @@ class Differs(AssertionError):
     """The driver left its transcript."""
 
 
-class Replay:
+class Replay(GuardedLink):
     """A link that plays one transcript and nothing else."""
 
-    name = "it"
-
     def __init__(self, lines: list[str], streams: bool) -> None:
+        super().__init__("it", "nowhere")
         self._lines = lines
         self.streams = streams
         """Whether the instrument also speaks without being asked."""
@@ -69,6 +69,8 @@ class Replay:
         while self.at < len(self._lines) and self._lines[self.at].startswith("<"):
             lines.append(self._next()[2:])
         return lines
+
+    async def assure(self) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -22,7 +22,7 @@ from galvanode.engine.walk import Failed, Walk
 from galvanode.engine.watch import Block, Tripped, Watch, inside
 from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import GalvanodeError
-from galvanode.instrument.link import LinkError
+from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
 from galvanode.instrument.tasks import Impedance, ImpedancePoint, OpenCircuit, Sweep

@@ -24,7 +24,7 @@ from galvanode.engine.run import FINISHED, Run, Unanswerable
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import OpenBench, OpenChannel
-from galvanode.instrument.link import LinkError
+from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.recipe import compile_recipe, parse_recipe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from galvanode.document import Document, read_document, validate
 from galvanode.errors import InvalidInput
-from galvanode.instrument.link import SIMULATOR_BACKEND, Link, LinkSettings, open_link
+from galvanode.instrument.links.base import SIMULATOR_BACKEND, Place
+from galvanode.instrument.links.lines import LineLink, Lines
 from galvanode.instrument.roles import Chamber, CyclerChannel, Instrument, ScriptedChannel
 from galvanode.units import Kelvin, Seconds
 
@@ -183,9 +184,9 @@ def issubclass_of_role(driver: type, role: type) -> bool:
 class Driver(Protocol):
     """A driver class: made from a link, with the settings that its family frames messages by."""
 
-    link_settings: LinkSettings
+    link_settings: Lines
 
-    def __call__(self, link: Link) -> Instrument:
+    def __call__(self, link: LineLink) -> Instrument:
         """Make the driver of the instrument at the end of a link."""
         ...
 
@@ -230,15 +231,12 @@ def open_bench(bench: Bench, seed: int = 0) -> OpenBench:
     instruments: dict[str, Instrument] = {}
     for name, entry in bench.instruments.items():
         driver: Driver = known[entry.driver]
-        defaults = driver.link_settings
-        settings = LinkSettings(
-            write_termination=defaults.write_termination,
-            read_termination=defaults.read_termination,
-            encoding=defaults.encoding,
-            timeout_s=defaults.timeout_s if entry.timeout is None else entry.timeout,
-            baud_rate=defaults.baud_rate if entry.baud_rate is None else entry.baud_rate,
-        )
-        instruments[name] = driver(open_link(name, bench.backend(name, seed), bench.resource(name), settings))
+        settings = driver.link_settings
+        if entry.baud_rate is not None:
+            settings = replace(settings, serial=replace(settings.serial, baud_rate=entry.baud_rate))
+        link = settings.open(name, Place(bench.resource(name), bench.backend(name, seed), entry.timeout))
+        instruments[name] = instrument = driver(link)
+        link.identify_by(instrument.identify)
     channels: dict[str, OpenChannel] = {}
     for name, channel in bench.channels.items():
         cycler = None if channel.cycler is None else instruments[channel.cycler]

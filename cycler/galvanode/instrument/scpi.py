@@ -9,12 +9,15 @@ instrument's error queue in the same message, so that a refusal is known at once
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-from galvanode.instrument.link import Link
-from galvanode.instrument.reading import measured
+from galvanode.instrument.links.lines import LineLink
+from galvanode.instrument.reading import BadReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange
+
+_CODE = re.compile(r"[-+]?\d{1,5}")
 
 V = TypeVar("V", float, bool, str, int)
 
@@ -37,7 +40,12 @@ class BoundSetting(Generic[V]):
     async def get(self) -> V:
         """Ask for the value."""
         setting = self._setting
-        return setting.parse(await self._instrument.link.query(setting.query))
+        answer = await self._instrument.link.query(setting.query)
+        try:
+            return setting.parse(answer)
+        except (InstrumentError, BadReading):
+            self._instrument.link.distrust(f"{answer[:60]!r} is no value of {setting.name}")
+            raise
 
 
 class Setting(Generic[V]):
@@ -118,7 +126,7 @@ class ScpiInstrument:
 
     error_query = ":SYST:ERR?"
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: LineLink) -> None:
         self.link = link
 
     @property
@@ -132,8 +140,7 @@ class ScpiInstrument:
         Raises ``InstrumentError`` with the instrument's own words.
         """
         answer = await self.link.query(f"{message};{self.error_query}")
-        code = answer.split(",", 1)[0].strip()
-        if code not in ("0", "+0"):
+        if self._error_in(answer):
             raise InstrumentError(f"{self.name} refused {message!r}: {answer.strip()}")
 
     async def clear_errors(self) -> list[str]:
@@ -141,7 +148,7 @@ class ScpiInstrument:
         errors: list[str] = []
         while len(errors) < 100:  # the deepest queue of a supported instrument is shorter
             answer = (await self.link.query(self.error_query)).strip()
-            if answer.split(",", 1)[0] in ("0", "+0"):
+            if not self._error_in(answer):
                 return errors
             errors.append(answer)
         raise InstrumentError(f"{self.name} reports errors without end; the last is {errors[-1]}")
@@ -151,8 +158,16 @@ class ScpiInstrument:
         answer = await self.link.query("*IDN?")
         fields = [field.strip() for field in answer.split(",", 3)]
         if len(fields) != 4:
+            self.link.distrust(f"{answer[:80]!r} is no identity")
             raise InstrumentError(f"{self.name} answered {answer[:80]!r} to *IDN?; expected four fields")
         return Identity(*fields)
+
+    def _error_in(self, answer: str) -> bool:
+        """Whether an entry of the error queue is an error. Raises ``Unfit`` if it is no entry."""
+        code, comma, _ = answer.partition(",")
+        if not (comma and _CODE.fullmatch(code.strip())):
+            raise self.link.distrust(f"{answer[:80]!r} is no entry of the error queue; expected a number and a text")
+        return int(code) != 0
 
     async def close(self) -> None:
         """Give the link back."""

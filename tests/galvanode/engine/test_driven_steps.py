@@ -8,7 +8,7 @@ import pytest
 from tests.galvanode.engine import test_other_steps as other
 from tests.galvanode.engine.test_run import after, finish, make, program, step, when
 
-from galvanode.instrument.link import LinkTimeout
+from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import Reading
 from galvanode.recipe.program import (
     EndLoop,

@@ -14,7 +14,7 @@ from galvanode.clock import JumpingClock
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
 from galvanode.engine.wiring import Wiring
-from galvanode.instrument.link import LinkTimeout
+from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity, UnsafeState
 from galvanode.recipe.program import (

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from galvanode.instrument.links.base import GuardedLink
 from galvanode.instrument.roles import InstrumentError, OutOfRange
 from galvanode.instrument.scpi import ScpiInstrument, Setting, on_off
 
 
-class Wire:
-    name = "smu"
-
+class Wire(GuardedLink):
     def __init__(self) -> None:
+        super().__init__("smu", "nowhere")
         self.sent: list[str] = []
         self.answers: list[str] = []
 

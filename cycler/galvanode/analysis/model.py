@@ -11,19 +11,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galvanode.errors import InvalidInput
+from galvanode.quantities import column_of
 
-TEST_TIME = "Test Time / s"
-VOLTAGE = "Voltage / V"
-CURRENT = "Current / A"
-CYCLE = "Cycle Count / 1"
-STEP = "Step Count / 1"
-STEP_TIME = "Step Time / s"
-CHARGED = "Charging Capacity / Ah"
-DISCHARGED = "Discharging Capacity / Ah"
-TEMPERATURE = "Ambient Temperature / degC"
-FREQUENCY = "Frequency / Hz"
-REAL_IMPEDANCE = "Real Impedance / ohm"
-IMAGINARY_IMPEDANCE = "Imaginary Impedance / ohm"
+TEST_TIME = column_of("test_time").label
+VOLTAGE = column_of("voltage").label
+CURRENT = column_of("current").label
+CYCLE = column_of("cycle").label
+STEP = column_of("step_count").label
+STEP_TIME = column_of("time").label
+CHARGED = column_of("charged").label
+DISCHARGED = column_of("discharged").label
+TEMPERATURE = column_of("temperature").label
+FREQUENCY = column_of("frequency").label
+REAL_IMPEDANCE = column_of("real_impedance").label
+IMAGINARY_IMPEDANCE = column_of("imaginary_impedance").label
 
 Floats = NDArray[np.float64]
 

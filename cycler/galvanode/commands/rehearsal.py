@@ -13,10 +13,10 @@ from typing import Any
 from galvanode.clock import SystemClock, install_clock, process_clock, simulated_clock
 from galvanode.commands.session import Submission
 from galvanode.engine.host import refuse_acceleration
-from galvanode.engine.run import FINISHED
 from galvanode.engine.station import Station
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, open_bench
+from galvanode.states import FINISHED
 from galvanode.store.journal import Journal
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord

@@ -14,12 +14,12 @@ from galvanode.analysis import Result, analyse
 from galvanode.commands.benches import channel_named_after
 from galvanode.engine.control import ControlClient, EngineUnavailable
 from galvanode.engine.host import refuse_acceleration
-from galvanode.engine.run import FINISHED
 from galvanode.engine.supervisor import Supervisor
 from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.recipe import files_beside, read_recipe
 from galvanode.results import plain, run_data
+from galvanode.states import FINISHED
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
 

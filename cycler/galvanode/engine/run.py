@@ -27,26 +27,13 @@ from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope, Identity, InstrumentError, ScriptedChannel
 from galvanode.instrument.tasks import Impedance, ImpedancePoint, OpenCircuit, Sweep
 from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Program, SetChamber, Step, Window
-from galvanode.store.records import Event, RunCommit, StepRecord
+from galvanode.states import FINISHED, RunState
+from galvanode.store.records import Event, RunCommit, Sample, StepRecord
 from galvanode.units import DIMENSIONS, format_quantity
 
-State = Literal[
-    "queued",
-    "running",
-    "waiting",
-    "paused",
-    "completed",
-    "stopped",
-    "tripped",
-    "interrupted",
-    "communication_lost",
-    "failed",
-]
 End = Literal["stop", "interrupt"]
 StepEnd = Literal["over", "asked"]
 """The step is over and the position has moved on; somebody asked for something and the step stands where it is."""
-
-FINISHED: frozenset[State] = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
 
 _READ_ATTEMPTS = 3
 _CHAMBER_POLL_S = 10.0
@@ -76,13 +63,13 @@ class Run:
         clock: Clock,
         *,
         position: Position | None = None,
-        state: State = "queued",
+        state: RunState = "queued",
         temperature: Callable[[], float | None] = lambda: None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = run_id
         self.program = program
-        self.state: State = state
+        self.state: RunState = state
         self.end_reason: str | None = None
         self.position = position or Position()
         self.step: Step | None = None
@@ -114,7 +101,7 @@ class Run:
         self._open_step: StepRecord | None = None
         self._carried: tuple[float, float, float] | None = None
         """Time, voltage and current of the last reading of the step before, while they go on."""
-        self._rows: list[tuple[Any, ...]] = []
+        self._samples: list[Sample] = []
         self._steps: list[StepRecord] = []
         self._events: list[Event] = []
         self._changed = True
@@ -180,24 +167,24 @@ class Run:
 
         Must be called from the event loop's thread: between two readings samples and position agree.
         """
-        if not (self._rows or self._steps or self._events or self._changed):
+        if not (self._samples or self._steps or self._events or self._changed):
             return None
         self._walk.keep_endings()
         commit = RunCommit(
             run=self.id,
-            rows=self._rows,
+            samples=self._samples,
             position_json=self.position.to_json(),
             state=self.state,
             end_reason=self.end_reason,
             unix_time_s=self._clock.unix(),
             steps=self._steps,
             events=self._events,
-            samples=self.position.samples,
+            count=self.position.samples,
         )
         # Only now: if anything above fails, nothing of it is lost.
-        self._rows, self._steps, self._events, self._changed = [], [], [], False
+        self._samples, self._steps, self._events, self._changed = [], [], [], False
         if self._watch is not None:
-            self._watch.rows = self._rows
+            self._watch.samples = self._samples
         return commit
 
     @property
@@ -216,7 +203,7 @@ class Run:
         if self._asked and self._asleep and self._task is not None:
             self._task.cancel()  # ends the sleep only: I/O in flight is never cut off
 
-    def _set_state(self, state: State, reason: str | None = None) -> None:
+    def _set_state(self, state: RunState, reason: str | None = None) -> None:
         self.state = state
         if reason is not None:
             self.end_reason = reason
@@ -432,7 +419,7 @@ class Run:
         watch = Watch(
             step,
             p,
-            self._rows,
+            self._samples,
             held=setpoint if step.mode == "current" else held,
             blocks=[
                 Block(loop_id, p.loops[loop_id], endings) for loop_id, endings in self._walk.endings.items() if endings

@@ -20,13 +20,14 @@ from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.clock import Clock
 from galvanode.engine.control import Refused
 from galvanode.engine.position import Position
-from galvanode.engine.run import FINISHED, Run, Unanswerable
+from galvanode.engine.run import Run, Unanswerable
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import OpenBench, OpenChannel
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
+from galvanode.quantities import column_of
 from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.program import (
     Formula,
@@ -39,6 +40,7 @@ from galvanode.recipe.program import (
     Step,
     Variable,
 )
+from galvanode.states import FINISHED
 from galvanode.store.errors import CommitRefused
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord
@@ -58,7 +60,7 @@ IDLE_CHAMBER_EVERY_S = 5.0
 _CHAMBER_FAILURES = 3
 _RETRY_SAFE_EVERY_S = 2.0
 _COMMIT_FAILURES = 3
-_ZERO_CELSIUS = 273.15
+_CELSIUS = column_of("temperature").shown
 
 T = TypeVar("T")
 
@@ -662,11 +664,11 @@ class Station:
 
     def _without_samples(self, commit: RunCommit) -> RunCommit:
         """Return the commit without samples and position; the samples go to a file beside the database."""
-        if commit.rows:
+        if commit.samples:
             path = self._journal.directory / f"refused-{commit.run}.jsonl"
             with path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in commit.rows)
-        return replace(commit, rows=[], position_json=None, samples=None)
+                file.writelines(json.dumps(sample._asdict()) + "\n" for sample in commit.samples)
+        return replace(commit, samples=[], position_json=None, count=None)
 
     # --- small things ------------------------------------------------------------------------------------
 
@@ -703,7 +705,7 @@ class Station:
             "idn": _identity_text(channel.identities),
             "state": channel.state,
             "message": channel.message,
-            "temperature_degC": None if reading is None else reading.temperature - _ZERO_CELSIUS,
+            "temperature_degC": None if reading is None else _CELSIUS(reading.temperature),
             "run": None,
         }
         if run is not None:
@@ -735,8 +737,8 @@ class Station:
         reading = state.reading
         return {
             "name": name,
-            "temperature_degC": None if reading is None else reading.temperature - _ZERO_CELSIUS,
-            "setpoint_degC": None if reading is None else reading.setpoint - _ZERO_CELSIUS,
+            "temperature_degC": None if reading is None else _CELSIUS(reading.temperature),
+            "setpoint_degC": None if reading is None else _CELSIUS(reading.setpoint),
             "alarm": None if reading is None else reading.alarm,
             "ok": state.failures == 0 and not state.message and not state.not_set,
             "message": state.not_set or state.message,

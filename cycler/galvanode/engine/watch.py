@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, CannotTell, Ending, Moment, Verdict
 from galvanode.engine.position import LoopPosition, Position
@@ -12,10 +12,10 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.tasks import ImpedancePoint
 from galvanode.recipe.program import Action, Condition, Operand, Step, Window
+from galvanode.store.records import Sample
 
 _FROZEN_AFTER = 30
 """As many readings the same to the last digit in a row: no converter does that."""
-_ZERO_CELSIUS = 273.15
 _NEXT = Action()
 _NEAREST = 20.0
 """Times as often as the poll that a voltage is looked at, at most, as it nears an end."""
@@ -47,7 +47,7 @@ class Watch:
         self,
         step: Step,
         position: Position,
-        rows: list[tuple[Any, ...]],
+        samples: list[Sample],
         *,
         held: float | None,
         blocks: list[Block],
@@ -62,7 +62,7 @@ class Watch:
         """
         limits = step.limits
         self.step = step
-        self.rows = rows
+        self.samples = samples
         self.fault: str | None = None
         self.verdict: Verdict | None = None
         """What the recipe has to say of the end, if it ends by the recipe."""
@@ -215,27 +215,7 @@ class Watch:
             or p.step_charge_c - self._recorded_charge >= self._charge_change * (1 - CHARGE_TOLERANCE)
         ):
             p.samples += 1
-            self.rows.append(
-                (
-                    test_time,
-                    unix,
-                    voltage,
-                    current,
-                    p.cycle,
-                    p.step_count,
-                    self.step.step_id,
-                    step_time,
-                    None if temperature is None else temperature - _ZERO_CELSIUS,
-                    p.charge_c / 3600,
-                    p.discharge_c / 3600,
-                    p.charge_energy_j / 3600,
-                    p.discharge_energy_j / 3600,
-                    p.samples,
-                    None,
-                    None,
-                    None,
-                )
-            )
+            self.samples.append(self._sample(unix, voltage, current, temperature))
             self._recorded_voltage, self._recorded_current, self._recorded_charge = voltage, current, p.step_charge_c
             if step_time >= self._next_record - TIME_TOLERANCE_S:
                 self._next_record = self._record_after(step_time)
@@ -251,31 +231,41 @@ class Watch:
         p = self._position
         p.step_time_s, p.test_time_s, p.unix_time_s = now - self.origin, now - self._test_origin, unix
         p.samples += 1
-        self.rows.append(
-            (
-                p.test_time_s,
-                unix,
-                point.voltage,
-                0.0,
-                p.cycle,
-                p.step_count,
-                self.step.step_id,
-                p.step_time_s,
-                None if temperature is None else temperature - _ZERO_CELSIUS,
-                p.charge_c / 3600,
-                p.discharge_c / 3600,
-                p.charge_energy_j / 3600,
-                p.discharge_energy_j / 3600,
-                p.samples,
-                point.frequency,
-                point.real,
-                point.imaginary,
-            )
+        self.samples.append(
+            self._sample(unix, point.voltage, 0.0, temperature, (point.frequency, point.real, point.imaginary))
         )
         self._last = now
         if not self._voltage_min <= point.voltage <= self._voltage_max:  # it is a sample all the same
             raise Tripped(_outside("voltage", point.voltage, "V", self._voltage_min, self._voltage_max))
         self.check_temperature(temperature)
+
+    def _sample(
+        self,
+        unix: float,
+        voltage: float,
+        current: float,
+        temperature: float | None,
+        impedance: tuple[float, float, float] | tuple[None, None, None] = (None, None, None),
+    ) -> Sample:
+        """Return the sample of this moment; the position has been moved on to it."""
+        p = self._position
+        return Sample(
+            p.test_time_s,
+            unix,
+            voltage,
+            current,
+            p.cycle,
+            p.step_count,
+            self.step.step_id,
+            p.step_time_s,
+            temperature,
+            p.charge_c,
+            p.discharge_c,
+            p.charge_energy_j,
+            p.discharge_energy_j,
+            p.samples,
+            *impedance,
+        )
 
     def check_temperature(self, temperature: float | None) -> None:
         """Raise ``Tripped`` for a temperature (K) outside the step's limits; for when nothing else is measured."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from galvanode.errors import GalvanodeError
 from galvanode.service.models import Status
 from galvanode.service.problems import UnknownRun
+from galvanode.states import UNDER_WAY
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ POINTS_PER_TICK = 240
 TRY_AGAIN_LATER = 1013
 BAD_MESSAGE = 1007
 
-_LIVE_STATES = frozenset({"running", "waiting", "paused"})
 _LINGER_TICKS = 5
 """Ticks for which a run is still read after it has left its channel: its last commit may be on the way."""
 
@@ -208,7 +208,7 @@ class LiveStream:
     async def _tick(self) -> None:
         status = await self._engine.status(max_age_s=self._period_s / 2)
         status_json = status.model_dump_json()
-        live = {channel.run for channel in status.channels if channel.run and channel.state in _LIVE_STATES}
+        live = {channel.run for channel in status.channels if channel.run and channel.state in UNDER_WAY}
         wanted = {run for page in self._pages for run in page.runs}
         for run in set(self._cursors) - wanted:
             del self._cursors[run]

@@ -25,6 +25,7 @@ import aiomqtt
 
 from galvanode.errors import InvalidInput
 from galvanode.service.models import ChannelState, Status
+from galvanode.states import UNDER_WAY
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,6 @@ _TELEMETRY = (
     "samples",
     "progress",
 )
-_LIVE_STATES = frozenset({"running", "waiting", "paused"})
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class MqttPublisher:
             if said.get(channel.name) != state:
                 await client.publish(self._settings.topic(channel.name, "state"), state, qos=1, retain=True)
                 said[channel.name] = state
-            if status.available and channel.state in _LIVE_STATES:
+            if status.available and channel.state in UNDER_WAY:
                 telemetry = _json(channel, _TELEMETRY)
                 await client.publish(self._settings.topic(channel.name, "telemetry"), telemetry, qos=0)
 

@@ -34,7 +34,7 @@ from galvanode.store.attachments import Attachment, attachments, find_attachment
 from galvanode.store.errors import StoreError
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
-from galvanode.store.schema import CURRENT, DATABASE, RECORD, SAMPLE_SCHEMA, TEST_TIME, VOLTAGE
+from galvanode.store.schema import CURRENT, DATABASE, RECORD, TEST_TIME, VOLTAGE, sample_schema
 
 THREADS = 2
 MAX_WAITING = 32
@@ -149,10 +149,9 @@ class Records:
 
     async def samples(self, run: str, after: int, limit: int, columns: Sequence[str] | None) -> pa.Table:
         """Return at most ``limit`` samples after a record index; raise ``UnknownRun``, ``InvalidInput``."""
-        names = [RECORD, *(name for name in _known(columns) if name != RECORD)]
 
         def read() -> pa.Table:
-            self._run(run)
+            names = [RECORD, *(name for name in self._known(run, columns) if name != RECORD)]
             return self.store.samples(run, names, after_record=after).slice(0, limit)
 
         return await self.do(read)
@@ -161,10 +160,9 @@ class Records:
         self, run: str, points: int, columns: Sequence[str], start_s: float | None, end_s: float | None
     ) -> pa.Table:
         """Return a run thinned out for a plot; raise ``UnknownRun``, ``InvalidInput``."""
-        names = [name for name in _known(columns) if name not in (TEST_TIME, RECORD)]
 
         def read() -> pa.Table:
-            self._run(run)
+            names = [name for name in self._known(run, columns) if name not in (TEST_TIME, RECORD)]
             if points < _POINTS_PER_COLUMN * len(names) + 2:
                 raise InvalidInput(f"{points} points are too few for {len(names)} columns", source="points")
             return self.store.overview(run, points, names, start_s=start_s, end_s=end_s)
@@ -238,6 +236,16 @@ class Records:
         except InvalidInput as error:
             raise UnknownRun(error.message) from None
 
+    def _known(self, run: str, columns: Sequence[str] | None) -> list[str]:
+        """Return the columns if the run has them all; raise ``UnknownRun``, ``InvalidInput``."""
+        there = sample_schema(self._run(run).auxiliaries).names
+        if columns is None:
+            return list(there)
+        for name in columns:
+            if name not in there:
+                raise InvalidInput(f"no column {name[:60]!r}; expected some of {', '.join(there)}", source="columns")
+        return list(dict.fromkeys(columns))
+
     def close(self) -> None:
         """End the threads; what waits is not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -259,19 +267,6 @@ def run_fields(record: RunRecord) -> dict[str, Any]:
     fields["speed"] = "max" if math.isinf(record.speed) else record.speed
     fields["analyses"] = list(record.analyses)
     return fields
-
-
-def _known(columns: Sequence[str] | None) -> list[str]:
-    """Return the columns if the store has them all; raise ``InvalidInput``."""
-    if columns is None:
-        return list(SAMPLE_SCHEMA.names)
-    for name in columns:
-        if name not in SAMPLE_SCHEMA.names:
-            raise InvalidInput(
-                f"no column {name[:60]!r}; expected some of {', '.join(SAMPLE_SCHEMA.names)}",
-                source="columns",
-            )
-    return list(dict.fromkeys(columns))
 
 
 def _analysed(store: Store, record: RunRecord) -> Analysis:

@@ -12,19 +12,21 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import get_args
 
 from galvanode.errors import InvalidInput
+from galvanode.states import FINISHED, RunState
 from galvanode.store.chunk import to_batch, to_bytes
 from galvanode.store.database import open_for_writing, writing
 from galvanode.store.errors import CommitRefused
 from galvanode.store.query import select_unfinished, unsealed_runs
 from galvanode.store.records import Event, NewRun, RunCommit, RunRecord, StepRecord
-from galvanode.store.schema import FINISHED_STATES, RUNS, SAMPLE_SCHEMA, STATES, TEST_TIME, run_id, run_number
+from galvanode.store.schema import RUNS, run_id, run_number
 from galvanode.store.seal import seal
 
 __all__ = ["Event", "Journal", "NewRun", "RunCommit", "RunRecord", "StepRecord"]
 
-_TEST_TIME_COLUMN = SAMPLE_SCHEMA.get_field_index(TEST_TIME)
+_STATES = get_args(RunState)
 
 
 class Journal:
@@ -48,8 +50,8 @@ class Journal:
         with writing(self._connection):
             cursor = self._connection.execute(
                 "INSERT INTO runs (channel, title, recipe_name, recipe_text, cell_name, cell_text,"
-                " parameters, program_json, seed, speed, instrument, created_unix_s, area_m2, analyses)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " parameters, program_json, seed, speed, instrument, created_unix_s, area_m2, analyses, auxiliaries)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new.channel,
                     new.title,
@@ -65,6 +67,7 @@ class Journal:
                     new.created_unix_s,
                     new.area_m2,
                     json.dumps(list(new.analyses)),
+                    json.dumps([[auxiliary.name, auxiliary.dimension] for auxiliary in new.auxiliaries]),
                 ),
             )
             number = cursor.lastrowid
@@ -130,22 +133,22 @@ class Journal:
         self.close()
 
     def _commit_run(self, commit: RunCommit) -> None:
-        if commit.state not in STATES:
-            raise CommitRefused(commit.run, f"{commit.state!r} is not a state; expected {sorted(STATES)}")
+        if commit.state not in _STATES:
+            raise CommitRefused(commit.run, f"{commit.state!r} is not a state; expected one of {', '.join(_STATES)}")
         number = run_number(commit.run)
         found = self._connection.execute(
             "SELECT samples, test_time_s FROM progress WHERE run = ?", (number,)
         ).fetchone()
         if found is None:
             raise InvalidInput(f"there is no run {commit.run!r} in {self.directory}")
-        samples, test_time_s = found
-        if commit.rows:
-            first, samples = samples + 1, samples + len(commit.rows)
-            data = to_bytes(to_batch(commit.run, commit.rows, first))
-            self._connection.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (number, first, samples, data))
-            test_time_s = commit.rows[-1][_TEST_TIME_COLUMN]
-        if commit.samples is not None and commit.samples != samples:
-            raise CommitRefused(commit.run, f"its position is that of {commit.samples} samples; {samples} are stored")
+        count, test_time_s = found
+        if commit.samples:
+            first, count = count + 1, count + len(commit.samples)
+            data = to_bytes(to_batch(commit.run, commit.samples, first, commit.auxiliaries))
+            self._connection.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (number, first, count, data))
+            test_time_s = commit.samples[-1].test_time
+        if commit.count is not None and commit.count != count:
+            raise CommitRefused(commit.run, f"its position is that of {commit.count} samples; {count} are stored")
         self._connection.execute(
             "UPDATE progress SET state = :state, end_reason = :reason, samples = :samples,"
             " test_time_s = :test_time, updated_unix_s = :now,"
@@ -157,11 +160,11 @@ class Journal:
                 "run": number,
                 "state": commit.state,
                 "reason": commit.end_reason,
-                "samples": samples,
+                "samples": count,
                 "test_time": test_time_s,
                 "now": commit.unix_time_s,
                 "position": commit.position_json,
-                "finished": commit.state in FINISHED_STATES,
+                "finished": commit.state in FINISHED,
             },
         )
         self._insert_steps(number, commit.steps)

@@ -6,13 +6,15 @@ import json
 import sqlite3
 from typing import Any
 
+from galvanode.quantities import Auxiliary
+from galvanode.states import FINISHED
 from galvanode.store.records import RunRecord
-from galvanode.store.schema import FINISHED_STATES, run_id
+from galvanode.store.schema import run_id
 
 _SELECT_RUNS = (
     "SELECT number, channel, title, recipe_name, recipe_text, cell_name, cell_text, parameters, program_json,"
     " seed, speed, instrument, created_unix_s, area_m2, analyses, state, end_reason, started_unix_s,"
-    " ended_unix_s, samples, test_time_s, position_json FROM runs JOIN progress ON run = number"
+    " ended_unix_s, samples, test_time_s, position_json, auxiliaries FROM runs JOIN progress ON run = number"
 )
 
 
@@ -23,18 +25,18 @@ def select_runs(connection: sqlite3.Connection) -> list[RunRecord]:
 
 def select_unfinished(connection: sqlite3.Connection) -> list[RunRecord]:
     """Return the runs that have not ended, oldest first."""
-    marks = ", ".join("?" * len(FINISHED_STATES))
+    marks = ", ".join("?" * len(FINISHED))
     where = f" WHERE state NOT IN ({marks}) ORDER BY number"
-    return [_run(row) for row in connection.execute(_SELECT_RUNS + where, sorted(FINISHED_STATES))]
+    return [_run(row) for row in connection.execute(_SELECT_RUNS + where, sorted(FINISHED))]
 
 
 def unsealed_runs(connection: sqlite3.Connection) -> list[str]:
     """Return the names of the ended runs that still have chunks, oldest first."""
-    marks = ", ".join("?" * len(FINISHED_STATES))
+    marks = ", ".join("?" * len(FINISHED))
     found = connection.execute(
         "SELECT DISTINCT chunks.run FROM chunks JOIN progress ON progress.run = chunks.run"  # noqa: S608
         f" WHERE state IN ({marks}) ORDER BY chunks.run",
-        sorted(FINISHED_STATES),
+        sorted(FINISHED),
     )
     return [run_id(number) for (number,) in found]
 
@@ -69,4 +71,5 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
         samples=row[19],
         test_time_s=row[20],
         position_json=row[21],
+        auxiliaries=tuple(Auxiliary(*pair) for pair in json.loads(row[22])),
     )

@@ -21,11 +21,11 @@ from galvanode.store.records import RunRecord, StoredEvent
 from galvanode.store.schema import (
     FIRST_RECORD,
     RECORD,
-    SAMPLE_SCHEMA,
     STEP_SCHEMA,
     TEST_TIME,
     run_id,
     run_number,
+    sample_schema,
     with_columns,
 )
 from galvanode.store.tiers import BUCKET
@@ -70,6 +70,10 @@ class Store:
         there_is = "there are no runs yet" if last is None else f"the latest is {run_id(last)}"
         raise InvalidInput(f"there is no run {run!r} in {self.directory}; {there_is}")
 
+    def schema(self, run: str) -> pa.Schema:
+        """Return the columns of a run's samples, those of its auxiliary readings last; raise ``InvalidInput``."""
+        return sample_schema(self.run(run).auxiliaries)
+
     def samples(
         self,
         run: str,
@@ -79,15 +83,15 @@ class Store:
     ) -> pa.Table:
         """Return the samples of a run in their order, sealed ones and live tail as one table.
 
-        ``columns`` are labels of ``SAMPLE_SCHEMA`` (all if None). ``after_record`` leaves out the samples up
+        ``columns`` are labels of the run's samples (all if None). ``after_record`` leaves out the samples up
         to and including that ``Record Index / 1``; of those that remain, the first ``limit``.
         """
-        self.run(run)
-        names = _checked(SAMPLE_SCHEMA.names if columns is None else columns)
+        schema = self.schema(run)
+        names = _checked(schema.names if columns is None else columns, schema)
         after = max(FIRST_RECORD - 1, FIRST_RECORD - 1 if after_record is None else after_record)
         last = _NO_LIMIT if limit is None else after + max(0, limit)
         for _ in range(_ATTEMPTS):
-            view = self._view(run, names, after, last)
+            view = self._view(run, schema, names, after, last)
             try:
                 tables = [
                     read_rows(
@@ -101,7 +105,7 @@ class Store:
                 ]
             except FileNotFoundError:
                 continue  # a seal has just merged that part into another: look again
-            return _together([*tables, view.tail], names)
+            return _together([*tables, view.tail], schema, names)
         raise StoreError(f"{self.directory}: files of {run} are missing, although the database names them")
 
     def steps(self, run: str) -> pa.Table:
@@ -161,18 +165,18 @@ class Store:
         lost. ``start_s`` and ``end_s`` bound the test time, both included. With fewer ``points`` than two per
         column, plus two, there may be that many.
         """
-        self.run(run)
-        wanted = [name for name in _checked(columns) if name != TEST_TIME]
+        schema = self.schema(run)
+        wanted = [name for name in _checked(columns, schema) if name != TEST_TIME]
         if points < 2:
             raise InvalidInput(f"an overview of {points} points shows nothing; expected 2 or more")
         names = [TEST_TIME, *wanted]
         for _ in range(_ATTEMPTS):
-            view = self._view(run, names, FIRST_RECORD - 1, _NO_LIMIT)
+            view = self._view(run, schema, names, FIRST_RECORD - 1, _NO_LIMIT)
             try:
                 sealed = self._plotted(view.parts, names, points, start_s, end_s)
             except FileNotFoundError:
                 continue
-            return decimate(_between(_together([*sealed, view.tail], names), start_s, end_s), points)
+            return decimate(_between(_together([*sealed, view.tail], schema, names), start_s, end_s), points)
         raise StoreError(f"{self.directory}: files of {run} are missing, although the database names them")
 
     def _plotted(
@@ -186,13 +190,14 @@ class Store:
         tiers = [path_of(self.directory, part.tier_file) for part in parts]
         return [read_rows(path, names, *rows_between(path, start_s, end_s)) for path in tiers]
 
-    def _view(self, run: str, names: list[str], after: int, last: int) -> _View:
+    def _view(self, run: str, schema: pa.Schema, names: list[str], after: int, last: int) -> _View:
         """Return where samples ``after`` + 1 to ``last`` are, as one transaction sees it."""
         with reading(self.directory) as connection:
             parts = select_parts(connection, run_number(run))
             sealed = parts[-1].last_record if parts else FIRST_RECORD - 1
             chunks = select_chunks(connection, run_number(run), max(after, sealed), last)
-        tail = _together([from_bytes(chunk, [*names, RECORD]) for chunk in chunks], [*names, RECORD])
+        wanted = [*names, RECORD]
+        tail = _together([from_bytes(chunk, wanted, schema) for chunk in chunks], schema, wanted)
         if tail.num_rows:
             before_tail = tail.column(RECORD)[0].as_py() - 1
             skip = max(0, after - before_tail)
@@ -200,10 +205,10 @@ class Store:
         return _View(parts, tail.select(names))
 
 
-def _together(tables: list[pa.Table], names: Sequence[str]) -> pa.Table:
+def _together(tables: list[pa.Table], schema: pa.Schema, names: Sequence[str]) -> pa.Table:
     names = list(dict.fromkeys(names))
-    empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
-    return pa.concat_tables([empty, *(with_columns(t, names).replace_schema_metadata(None) for t in tables)])
+    empty = pa.schema([schema.field(name) for name in names]).empty_table()
+    return pa.concat_tables([empty, *(with_columns(t, schema, names).replace_schema_metadata(None) for t in tables)])
 
 
 def _between(table: pa.Table, start_s: float | None, end_s: float | None) -> pa.Table:
@@ -214,8 +219,8 @@ def _between(table: pa.Table, start_s: float | None, end_s: float | None) -> pa.
     return table.slice(first, max(0, stop - first))
 
 
-def _checked(columns: Sequence[str]) -> list[str]:
+def _checked(columns: Sequence[str], schema: pa.Schema) -> list[str]:
     for name in columns:
-        if name not in SAMPLE_SCHEMA.names:
-            raise InvalidInput(f"{name!r} is not a column; expected some of {', '.join(SAMPLE_SCHEMA.names)}")
+        if name not in schema.names:
+            raise InvalidInput(f"{name!r} is not a column; expected some of {', '.join(schema.names)}")
     return list(dict.fromkeys(columns))

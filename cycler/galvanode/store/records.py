@@ -4,7 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from galvanode.quantities import Auxiliary
+from galvanode.states import RunState
+
+
+class Sample(NamedTuple):
+    """One sample: the quantities with a column (``quantities.SAMPLED``), in their order. SI units."""
+
+    test_time: float
+    unix_time: float
+    voltage: float
+    current: float
+    cycle: int
+    step_count: int
+    step_id: int
+    time: float
+    """s since the step began."""
+    temperature: float | None
+    charged: float
+    """C since the run began, as are the next one and the energies (J)."""
+    discharged: float
+    charge_energy: float
+    discharge_energy: float
+    record: int
+    """1 for a run's first sample; each later one has one more."""
+    frequency: float | None = None
+    """Hz; this and the next two of a point of an impedance spectrum only."""
+    real_impedance: float | None = None
+    imaginary_impedance: float | None = None
+    auxiliary: tuple[float | None, ...] = ()
+    """One for each of the run's auxiliaries, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +58,8 @@ class NewRun:
     created_unix_s: float
     area_m2: float | None
     analyses: tuple[str, ...] = ()
+    auxiliaries: tuple[Auxiliary, ...] = ()
+    """What is measured beside voltage and current: further columns of its samples."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +67,7 @@ class RunRecord(NewRun):
     """A run as the store knows it."""
 
     id: str
-    state: str
+    state: RunState
     end_reason: str | None
     started_unix_s: float | None
     ended_unix_s: float | None
@@ -87,14 +120,15 @@ class RunCommit:
     """What one run adds at one commit tick."""
 
     run: str
-    rows: Sequence[tuple[Any, ...]]
-    """Samples in the order of ``SAMPLE_SCHEMA``."""
+    samples: Sequence[Sample]
     position_json: str | None
     """None leaves the committed position as it is."""
-    state: str
+    state: RunState
     end_reason: str | None
     unix_time_s: float
     steps: Sequence[StepRecord] = ()
     events: Sequence[Event] = ()
-    samples: int | None = None
+    count: int | None = None
     """How many samples the run has at this position; checked against what is stored."""
+    auxiliaries: tuple[Auxiliary, ...] = ()
+    """Whose readings the samples carry."""

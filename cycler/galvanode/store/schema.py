@@ -9,58 +9,54 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from galvanode.errors import InvalidInput
+from galvanode.quantities import SAMPLED, Auxiliary, Column, column_of
 from galvanode.store.errors import StoreError
 
 DATABASE = "galvanode.db"
 RUNS = "runs"
 
-TEST_TIME = "Test Time / s"
-UNIX_TIME = "Unix Time / s"
-VOLTAGE = "Voltage / V"
-CURRENT = "Current / A"
-CYCLE = "Cycle Count / 1"
-STEP_COUNT = "Step Count / 1"
-STEP_ID = "Step ID"
-STEP_TIME = "Step Time / s"
-TEMPERATURE = "Ambient Temperature / degC"
-CHARGED = "Charging Capacity / Ah"
-DISCHARGED = "Discharging Capacity / Ah"
-CHARGE_ENERGY = "Charging Energy / Wh"
-DISCHARGE_ENERGY = "Discharging Energy / Wh"
-RECORD = "Record Index / 1"
-FREQUENCY = "Frequency / Hz"
-REAL_IMPEDANCE = "Real Impedance / ohm"
-IMAGINARY_IMPEDANCE = "Imaginary Impedance / ohm"
+TEST_TIME = column_of("test_time").label
+UNIX_TIME = column_of("unix_time").label
+VOLTAGE = column_of("voltage").label
+CURRENT = column_of("current").label
+CYCLE = column_of("cycle").label
+STEP_COUNT = column_of("step_count").label
+STEP_ID = column_of("step_id").label
+STEP_TIME = column_of("time").label
+TEMPERATURE = column_of("temperature").label
+CHARGED = column_of("charged").label
+DISCHARGED = column_of("discharged").label
+CHARGE_ENERGY = column_of("charge_energy").label
+DISCHARGE_ENERGY = column_of("discharge_energy").label
+RECORD = column_of("record").label
+FREQUENCY = column_of("frequency").label
+REAL_IMPEDANCE = column_of("real_impedance").label
+IMAGINARY_IMPEDANCE = column_of("imaginary_impedance").label
 
-SAMPLE_SCHEMA: pa.Schema = pa.schema(
-    [
-        pa.field(TEST_TIME, pa.float64(), nullable=False),
-        pa.field(UNIX_TIME, pa.float64(), nullable=False),
-        pa.field(VOLTAGE, pa.float64(), nullable=False),
-        pa.field(CURRENT, pa.float64(), nullable=False),
-        pa.field(CYCLE, pa.int32(), nullable=False),
-        pa.field(STEP_COUNT, pa.int32(), nullable=False),
-        pa.field(STEP_ID, pa.int32(), nullable=False),
-        pa.field(STEP_TIME, pa.float64(), nullable=False),
-        pa.field(TEMPERATURE, pa.float64(), nullable=True),
-        pa.field(CHARGED, pa.float64(), nullable=False),
-        pa.field(DISCHARGED, pa.float64(), nullable=False),
-        pa.field(CHARGE_ENERGY, pa.float64(), nullable=False),
-        pa.field(DISCHARGE_ENERGY, pa.float64(), nullable=False),
-        pa.field(RECORD, pa.int64(), nullable=False),
-        pa.field(FREQUENCY, pa.float64(), nullable=True),
-        pa.field(REAL_IMPEDANCE, pa.float64(), nullable=True),
-        pa.field(IMAGINARY_IMPEDANCE, pa.float64(), nullable=True),
-    ]
-)
-"""One sample, with the labels of the Battery Data Format. Positive current charges; capacities and
-energies count from the start of the run and never reset. The last three belong to the points of an impedance
-spectrum, whose voltage is the direct one and whose current is 0; all other samples have nulls there."""
+
+@lru_cache
+def columns_of(auxiliaries: tuple[Auxiliary, ...] = ()) -> tuple[Column, ...]:
+    """Return the columns of a run's samples in their order: those of every run, then its auxiliary readings."""
+    return (*(column_of(quantity.name) for quantity in SAMPLED), *(auxiliary.column for auxiliary in auxiliaries))
+
+
+@lru_cache
+def sample_schema(auxiliaries: tuple[Auxiliary, ...] = ()) -> pa.Schema:
+    """Return the Arrow schema of a run's samples."""
+    types = {"float64": pa.float64(), "int32": pa.int32(), "int64": pa.int64()}
+    return pa.schema([pa.field(c.label, types[c.type], nullable=c.nullable) for c in columns_of(auxiliaries)])
+
+
+SAMPLE_SCHEMA: pa.Schema = sample_schema()
+"""One sample without auxiliary readings, with the labels of the Battery Data Format. Positive current charges;
+capacities and energies count from the start of the run and never reset. The last three belong to the points of an
+impedance spectrum, whose voltage is the direct one and whose current is 0; all other samples have nulls there."""
 
 FIRST_RECORD = 1
 """``Record Index / 1`` of a run's first sample; each later sample has one more."""
@@ -82,10 +78,7 @@ STEP_SCHEMA: pa.Schema = pa.schema(
 )
 """One attempt of one step, in the order of ``journal.StepRecord``."""
 
-FINISHED_STATES = frozenset({"completed", "stopped", "tripped", "communication_lost", "failed"})
-STATES = FINISHED_STATES | {"queued", "running", "waiting", "paused", "interrupted"}
-
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x47414C56  # "GALV": tells our database from any other SQLite file
 
 _TABLES = (
@@ -98,7 +91,8 @@ _TABLES = (
         cell_name TEXT NOT NULL, cell_text TEXT NOT NULL,
         parameters TEXT NOT NULL, program_json TEXT NOT NULL,
         seed INTEGER, speed REAL NOT NULL, instrument TEXT NOT NULL,
-        created_unix_s REAL NOT NULL, area_m2 REAL, analyses TEXT NOT NULL
+        created_unix_s REAL NOT NULL, area_m2 REAL, analyses TEXT NOT NULL,
+        auxiliaries TEXT NOT NULL DEFAULT '[]'
     ) STRICT""",
     """CREATE TABLE progress (
         run INTEGER PRIMARY KEY REFERENCES runs (number),
@@ -140,15 +134,20 @@ def _impedance_columns(_: sqlite3.Connection) -> None:
     """Version 2 added the columns of impedance; chunks and parts written before are read as having nulls there."""
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _impedance_columns}
+def _auxiliaries(connection: sqlite3.Connection) -> None:
+    """Version 3 knows what a run measures beside voltage and current: nothing, before it."""
+    connection.execute("ALTER TABLE runs ADD COLUMN auxiliaries TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _impedance_columns, 2: _auxiliaries}
 """Version -> what brings a database of that version to the next; runs inside one transaction."""
 
 
-def with_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
+def with_columns(table: pa.Table, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
     """Return those columns of samples; columns that did not exist when they were written hold nulls."""
     if set(names) <= set(table.column_names):
         return table.select(list(names))
-    for label in map(SAMPLE_SCHEMA.field, names):
+    for label in map(schema.field, names):
         if label.name not in table.column_names and label.nullable:
             table = table.append_column(label, pa.nulls(table.num_rows, label.type))
     return table.select(list(names))

@@ -7,6 +7,8 @@ their order. Whatever is drawn from a tier shows every spike that the samples ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -17,13 +19,13 @@ BUCKET = 256
 """Samples per bucket."""
 
 KEPT = (VOLTAGE, CURRENT, TEMPERATURE)
-"""Quantities whose extremes a tier keeps."""
+"""Quantities whose extremes every tier keeps."""
 
 
-def tier_rows(samples: pa.Table) -> pa.Table:
-    """Return the rows of ``samples`` that its tier keeps; the last bucket may be shorter."""
+def tier_rows(samples: pa.Table, columns: Sequence[str] = KEPT) -> pa.Table:
+    """Return the rows of ``samples`` that its tier keeps, for those columns; the last bucket may be shorter."""
     kept = [np.array([0, samples.num_rows - 1])] if samples.num_rows else []
-    for name in KEPT:
+    for name in columns:
         column = samples.column(name)
         if column.null_count < samples.num_rows:
             values = column.to_numpy()  # nulls become NaN, which neither extreme may be

@@ -123,9 +123,9 @@ async def test_a_spectrum_is_measured_as_often_as_it_is_averaged():
     commit = await other.finish(run)
     assert run.state == "completed"
     assert analyzer.calls.count("start Impedance") == 3
-    assert len(commit.rows) == 18
+    assert len(commit.samples) == 18
     assert run.position.step_count == 1
-    times = [row[0] for row in commit.rows]
+    times = [row[0] for row in commit.samples]
     assert times == sorted(times)
 
 

@@ -157,9 +157,9 @@ async def test_a_spectrum_is_taken_by_the_analyzer_at_the_rest_voltage_and_store
     commit = await finish(run)
     assert run.state == "completed"
     assert analyzer.tasks[-1].bias == pytest.approx(0.5)
-    assert [row[14] for row in commit.rows] == [1e5, 1e4, 1e3, 1e2, 1e1, 1e0]
-    assert [row[15] for row in commit.rows] == [100.0] * 6
-    assert all(row[3] == 0.0 for row in commit.rows)
+    assert [row[14] for row in commit.samples] == [1e5, 1e4, 1e3, 1e2, 1e1, 1e0]
+    assert [row[15] for row in commit.samples] == [100.0] * 6
+    assert all(row[3] == 0.0 for row in commit.samples)
     assert commit.steps[-1].end_reason == "end of the impedance"
 
 
@@ -189,10 +189,10 @@ async def test_a_sweep_runs_on_the_analyzer_and_on_the_cycler_with_the_same_samp
         cycler.voltage = lambda: 0.5
         commit = await finish(run)
         assert run.state == "completed", run.end_reason
-        voltages = [row[2] for row in commit.rows]
+        voltages = [row[2] for row in commit.samples]
         assert voltages[-1] == pytest.approx(1.0)
         assert 100 <= len(voltages) <= 101
-        assert commit.rows[-1][7] == pytest.approx(500.0, abs=6.0)
+        assert commit.samples[-1][7] == pytest.approx(500.0, abs=6.0)
 
 
 async def test_a_cut_off_on_the_instrument_is_the_steps_end_in_the_recipes_words():
@@ -200,7 +200,7 @@ async def test_a_cut_off_on_the_instrument_is_the_steps_end_in_the_recipes_words
     commit = await finish(run)
     assert analyzer.cutoffs == (Cutoff("voltage", ">=", 0.8),)
     assert commit.steps[-1].end_reason == "voltage >= 0.8"
-    assert commit.rows[-1][2] == pytest.approx(0.8)
+    assert commit.samples[-1][2] == pytest.approx(0.8)
 
 
 async def test_a_followed_step_that_is_interrupted_is_repeated_and_both_attempts_are_marked():
@@ -228,7 +228,7 @@ async def test_a_followed_step_that_is_interrupted_is_repeated_and_both_attempts
     assert run.state == "completed"
     assert [record.attempt for record in commit.steps if record.end_reason] == [1, 2]
     assert sum(isinstance(task, Sweep) for task in analyzer.tasks) == 2
-    assert [row[13] for row in commit.rows] == list(range(1, len(commit.rows) + 1))
+    assert [row[13] for row in commit.samples] == list(range(1, len(commit.samples) + 1))
 
 
 async def test_an_instrument_that_never_ends_its_task_trips_the_run():

@@ -142,7 +142,7 @@ async def finish(run: Run) -> list[tuple[Any, ...]]:
     await asyncio.wait_for(run.finished.wait(), 10)
     commit = run.take_commit()
     assert commit is not None
-    return list(commit.rows)
+    return list(commit.samples)
 
 
 async def test_a_timed_step_ends_exactly_on_time_with_its_reason_and_its_charge():
@@ -155,7 +155,7 @@ async def test_a_timed_step_ends_exactly_on_time_with_its_reason_and_its_charge(
     assert commit.steps[-1].end_reason == "time >= 10"
     assert commit.steps[-1].ended_test_time_s == pytest.approx(10.0)
     assert run.position.charge_c == pytest.approx(0.01)
-    assert commit.rows[-1][0] == pytest.approx(10.0)
+    assert commit.samples[-1][0] == pytest.approx(10.0)
     assert not cycler.on
 
 
@@ -206,7 +206,7 @@ async def test_the_reading_that_trips_is_kept_as_a_sample_and_as_the_steps_end()
     await run.finished.wait()
     commit = run.take_commit()
     assert commit is not None
-    assert commit.rows[-1][2] == 5.5
+    assert commit.samples[-1][2] == 5.5
     assert commit.steps[-1].end_reason == f"tripped: {run.end_reason}"
     assert run.state == "tripped"
     assert cycler.calls[-1] == "safe"
@@ -339,7 +339,7 @@ async def test_a_run_taken_up_from_its_stored_position_goes_on_where_it_was():
     second, cycler = make(whole, clock, position=Position.from_json(commit.position_json))
     rows = await finish(second)
     assert second.state == "completed"
-    assert rows[0][13] == commit.rows[-1][13] + 1
+    assert rows[0][13] == commit.samples[-1][13] + 1
     assert second.position.charge_c == pytest.approx(600 * 0.010, rel=1e-6)
     assert "current 0.001" not in cycler.calls
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from galvanode.engine.control import EngineUnavailable, Refused
 from galvanode.service.app import create_app
 from galvanode.store.journal import Event, Journal, NewRun, RunCommit, StepRecord
+from galvanode.store.records import Sample
 
 HOST = "localhost:8000"
 STARTED_UNIX = 1_767_225_600.0
@@ -144,8 +145,8 @@ class Ramp:
         self.every_s = every_s
         self.time_s = 0.0
         self.records = 0
-        self.charged_ah = 0.0
-        self.discharged_ah = 0.0
+        self.charged_c = 0.0
+        self.discharged_c = 0.0
         self.resistance_ohm_m2 = 0.0057 * self._random.uniform(0.8, 1.3)
 
     def place(self) -> tuple[int, int, float, float]:
@@ -165,18 +166,18 @@ class Ramp:
         ohmic = density * self.resistance_ohm_m2 * rise * (1 - 0.006 * density)
         return math.copysign(ohmic, current) * (density > 0) + self._random.gauss(0, 1.5e-4)
 
-    def rows(self, until_s: float) -> list[tuple[Any, ...]]:
-        """Samples up to that test time, in the order of ``SAMPLE_SCHEMA``."""
-        rows: list[tuple[Any, ...]] = []
+    def rows(self, until_s: float) -> list[Sample]:
+        """Samples up to that test time, as the engine commits them."""
+        rows: list[Sample] = []
         while self.time_s <= until_s:
             count, cycle, current, step_time = self.place()
             self.records += 1
-            passed = abs(current) * self.every_s / 3600
-            self.charged_ah += passed * (current > 0)
-            self.discharged_ah += passed * (current < 0)
+            passed = abs(current) * self.every_s
+            self.charged_c += passed * (current > 0)
+            self.discharged_c += passed * (current < 0)
             voltage = self.voltage(current, step_time)
             rows.append(
-                (
+                Sample(
                     self.time_s,
                     STARTED_UNIX + self.time_s,
                     voltage,
@@ -185,15 +186,12 @@ class Ramp:
                     count,
                     1 if count == 1 else 2 + count % 2,
                     step_time,
-                    25.0 + self._random.gauss(0, 0.02),
-                    self.charged_ah,
-                    self.discharged_ah,
+                    298.15 + self._random.gauss(0, 0.02),
+                    self.charged_c,
+                    self.discharged_c,
                     0.0,
                     0.0,
                     self.records,
-                    None,
-                    None,
-                    None,
                 )
             )
             self.time_s += self.every_s

@@ -225,12 +225,13 @@ class Writer:
 
     def write(self, count: int) -> list[float]:
         from galvanode.store.journal import RunCommit
+        from galvanode.store.records import Sample
 
         rows = []
         for _ in range(count):
             self._records += 1
             self._time_s += 1.0
             counted = (0.0, 0.0, 0.0, 0.0, self._records, None, None, None)
-            rows.append((self._time_s, 0.0, 0.01, 1e-4, 1, 5, 2, 0.0, None, *counted))
+            rows.append(Sample(self._time_s, 0.0, 0.01, 1e-4, 1, 5, 2, 0.0, None, *counted))
         self._journal.commit([RunCommit("r0002", rows, "{}", "running", None, self._time_s)])
         return [row[0] for row in rows]

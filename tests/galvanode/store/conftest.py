@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from galvanode.quantities import Column
 from galvanode.store.journal import Journal
-from galvanode.store.records import NewRun, RunCommit
-
-Row = tuple[Any, ...]
+from galvanode.store.records import NewRun, RunCommit, Sample
+from galvanode.store.schema import columns_of
 
 
 @pytest.fixture
@@ -36,19 +36,19 @@ def new_run() -> NewRun:
 
 
 @pytest.fixture
-def rows() -> Callable[[int, int], list[Row]]:
+def rows() -> Callable[[int, int], list[Sample]]:
     """``rows(first_record, count)``: samples every second, 100 s per step, the same ones every time."""
 
-    def make(first: int, count: int) -> list[Row]:
-        made: list[Row] = []
+    def make(first: int, count: int) -> list[Sample]:
+        made: list[Sample] = []
         for record in range(first, first + count):
             step = (record - 1) // 100
             sign = 1 if step % 2 == 0 else -1
             noise = random.Random(record).gauss(0, 1e-4)
-            temperature = None if record % 7 == 0 else 25.0 + noise
+            temperature = None if record % 7 == 0 else 298.15 + noise
             spectrum = (1e5 / record, 100.0 + noise, -1e-2 * record) if record % 11 == 0 else (None, None, None)
             made.append(
-                (
+                Sample(
                     float(record),
                     1_767_225_600.0 + record,
                     sign * 0.013 + noise,
@@ -58,10 +58,10 @@ def rows() -> Callable[[int, int], list[Row]]:
                     step % 2 + 1,
                     float((record - 1) % 100),
                     temperature,
-                    record * 1e-7,
-                    record * 2e-7,
-                    record * 3e-9,
-                    record * 4e-9,
+                    record * 3.6e-4,
+                    record * 7.2e-4,
+                    record * 1.08e-5,
+                    record * 1.44e-5,
                     record,
                     *spectrum,
                 )
@@ -72,13 +72,28 @@ def rows() -> Callable[[int, int], list[Row]]:
 
 
 @pytest.fixture
-def commit_of(rows: Callable[[int, int], list[Row]]) -> Callable[..., RunCommit]:
+def in_columns() -> Callable[[Sample], dict[str, Any]]:
+    """A sample as a row of the table that is read back: labels, and the columns' units."""
+
+    def make(sample: Sample) -> dict[str, Any]:
+        pairs = zip(columns_of(), sample, strict=False)
+        return {column.label: None if value is None else _shown(column, value) for column, value in pairs}
+
+    return make
+
+
+def _shown(column: Column, value: float) -> float:
+    return column.shown(value) if column.zero or column.divisor != 1.0 else value
+
+
+@pytest.fixture
+def commit_of(rows: Callable[[int, int], list[Sample]]) -> Callable[..., RunCommit]:
     """``commit_of(run, first_record, count, **changes)``"""
 
     def make(run: str, first: int, count: int, **changes: Any) -> RunCommit:
         commit = RunCommit(
             run=run,
-            rows=rows(first, count),
+            samples=rows(first, count),
             position_json=f'{{"samples": {first + count - 1}}}',
             state="running",
             end_reason=None,

@@ -17,6 +17,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from galvanode.store.journal import Journal, RunCommit
+from galvanode.store.records import Sample
 journal = Journal(Path(sys.argv[1]))
 run = journal.unfinished()[0]
 record = run.samples
@@ -28,7 +29,7 @@ while True:
     for _ in range(count):
         record += 1
         counters = (*[0.0] * 4, record, None, None, None)
-        rows.append((float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *counters))
+        rows.append(Sample(float(record), 1e9 + record, 0.013, 1e-4, 1, 1, 1, 0.0, None, *counters))
     journal.commit([RunCommit(run.id, rows, str(record), "running", None, 1e9 + record)])
     print(record, flush=True)
     if tick % 9 == 0:

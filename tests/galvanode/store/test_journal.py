@@ -8,6 +8,7 @@ from galvanode.errors import InvalidInput
 from galvanode.store.errors import CommitRefused, StoreError
 from galvanode.store.journal import Event, Journal, StepRecord
 from galvanode.store.read import Store
+from galvanode.store.records import Sample
 from galvanode.store.schema import DATABASE, SAMPLE_SCHEMA, VOLTAGE
 
 
@@ -25,12 +26,12 @@ def test_runs_are_numbered_in_order_and_keep_what_they_were_started_from(journal
     assert record.started_unix_s is None
 
 
-def test_samples_position_steps_and_events_arrive_together(journal, new_run, commit_of, rows, tmp_path):
+def test_samples_position_steps_and_events_arrive_together(journal, new_run, commit_of, rows, tmp_path, in_columns):
     run = journal.create_run(new_run)
     began = StepRecord(1, 1, "plate", "current", 1, 0, 1e-4, 1.0)
     journal.commit([commit_of(run, 1, 250, steps=[began], events=[Event(run, 5.0, 1.0, "started", "go")])])
     store = Store(tmp_path)
-    assert store.samples(run).to_pylist() == [dict(zip(SAMPLE_SCHEMA.names, r, strict=True)) for r in rows(1, 250)]
+    assert store.samples(run).to_pylist() == [in_columns(sample) for sample in rows(1, 250)]
     record = store.run(run)
     assert (record.state, record.samples, record.test_time_s) == ("running", 250, 250.0)
     assert record.position_json == '{"samples": 250}'
@@ -65,7 +66,7 @@ def test_samples_that_double_or_skip_are_refused_and_nothing_is_stored(journal, 
 def test_a_gap_inside_one_commit_is_refused(journal, new_run, commit_of, rows):
     run = journal.create_run(new_run)
     with pytest.raises(CommitRefused, match="do not follow"):
-        journal.commit([commit_of(run, 1, 5, rows=rows(1, 3) + rows(5, 2))])
+        journal.commit([commit_of(run, 1, 5, samples=rows(1, 3) + rows(5, 2))])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
@@ -74,13 +75,13 @@ def test_what_is_not_a_number_never_becomes_a_sample(journal, new_run, commit_of
     spoilt = [list(row) for row in rows(1, 3)]
     spoilt[1][SAMPLE_SCHEMA.get_field_index(VOLTAGE)] = bad
     with pytest.raises(CommitRefused, match="Voltage"):
-        journal.commit([commit_of(run, 1, 3, rows=[tuple(row) for row in spoilt])])
+        journal.commit([commit_of(run, 1, 3, samples=[Sample(*row) for row in spoilt])])
 
 
 def test_rows_of_another_width_are_refused(journal, new_run, commit_of, rows):
     run = journal.create_run(new_run)
     with pytest.raises(CommitRefused, match="17 numbers"):
-        journal.commit([commit_of(run, 1, 3, rows=[row[1:] for row in rows(1, 3)])])
+        journal.commit([commit_of(run, 1, 3, samples=[row[1:] for row in rows(1, 3)])])
 
 
 def test_a_commit_without_rows_moves_state_and_keeps_the_position(journal, new_run, commit_of, tmp_path):
@@ -144,7 +145,7 @@ def test_a_store_of_another_version_is_refused_by_name(journal, tmp_path):
     with sqlite3.connect(tmp_path / DATABASE) as other:
         other.execute("UPDATE schema_version SET version = 99")
     other.close()
-    with pytest.raises(StoreError, match="store version 99; this program works with version 2: use the newer"):
+    with pytest.raises(StoreError, match="store version 99; this program works with version 3: use the newer"):
         Journal(tmp_path)
     with pytest.raises(StoreError, match="store version 99"):
         Store(tmp_path).runs()

@@ -11,7 +11,7 @@ from galvanode.store.errors import StoreError
 from galvanode.store.journal import Journal
 from galvanode.store.parts import select_parts
 from galvanode.store.read import Store
-from galvanode.store.schema import RECORD, SAMPLE_SCHEMA, VOLTAGE
+from galvanode.store.schema import RECORD, VOLTAGE
 
 
 class Killed(BaseException):
@@ -26,7 +26,7 @@ def records(directory: Path, run: str) -> list[int]:
     return Store(directory).samples(run, [RECORD])[RECORD].to_pylist()
 
 
-def test_a_finished_run_becomes_one_file_that_others_can_read(journal, new_run, commit_of, rows, tmp_path):
+def test_a_finished_run_becomes_one_file_that_others_can_read(journal, new_run, commit_of, rows, tmp_path, in_columns):
     run = journal.create_run(new_run)
     journal.commit([commit_of(run, 1, 300)])
     journal.seal(run)
@@ -34,7 +34,7 @@ def test_a_finished_run_becomes_one_file_that_others_can_read(journal, new_run, 
     journal.seal(run)
     assert files(tmp_path) == ["r0001.bdf.parquet", "r0001.tier.parquet"]
     sealed = pq.read_table(tmp_path / "runs" / "r0001.bdf.parquet")
-    assert sealed.to_pylist() == [dict(zip(SAMPLE_SCHEMA.names, r, strict=True)) for r in rows(1, 350)]
+    assert sealed.to_pylist() == [in_columns(sample) for sample in rows(1, 350)]
     voltage = pq.ParquetFile(tmp_path / "runs" / "r0001.bdf.parquet").metadata.row_group(0).column(2)
     assert voltage.path_in_schema == VOLTAGE
     assert (voltage.compression, "BYTE_STREAM_SPLIT" in voltage.encodings) == ("ZSTD", True)

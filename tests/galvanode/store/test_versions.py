@@ -1,7 +1,9 @@
 """Stores that earlier versions wrote."""
 
+from collections import namedtuple
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from galvanode.store import chunk, parts, schema, seal
+from galvanode.quantities import Auxiliary
+from galvanode.store import chunk, parts, seal
 from galvanode.store.database import open_for_writing
 from galvanode.store.journal import Journal
 from galvanode.store.read import Store
-from galvanode.store.records import NewRun, RunCommit
-from galvanode.store.schema import FREQUENCY, IMAGINARY_IMPEDANCE, REAL_IMPEDANCE, SAMPLE_SCHEMA, VOLTAGE
+from galvanode.store.records import NewRun, RunCommit, Sample
+from galvanode.store.schema import FREQUENCY, IMAGINARY_IMPEDANCE, REAL_IMPEDANCE, SAMPLE_SCHEMA, VOLTAGE, columns_of
 
 ADDED = [FREQUENCY, REAL_IMPEDANCE, IMAGINARY_IMPEDANCE]
 VERSION_1 = pa.schema([label for label in SAMPLE_SCHEMA if label.name not in ADDED])
@@ -24,24 +27,25 @@ VERSION_1 = pa.schema([label for label in SAMPLE_SCHEMA if label.name not in ADD
 def store_of_version_1(tmp_path: Path, new_run: NewRun, commit_of: Callable[..., RunCommit], monkeypatch: Any) -> str:
     """Eight samples in sealed files and four in a chunk, none with the columns of impedance."""
     with monkeypatch.context() as then:
-        for module in (chunk, schema, seal):
-            then.setattr(module, "SAMPLE_SCHEMA", VERSION_1)
+        then.setattr(chunk, "columns_of", lambda _: columns_of()[:14])
+        for module in (chunk, seal):
+            then.setattr(module, "sample_schema", lambda _=(): VERSION_1)
         with Journal(tmp_path) as journal:
             run = journal.create_run(new_run)
             for first, count in ((1, 8), (9, 4)):
                 commit = commit_of(run, first, count)
-                rows = [row[:14] for row in commit.rows]
-                journal.commit([RunCommit(**{**_fields(commit), "rows": rows})])
+                samples = [(*sample[:14], ()) for sample in commit.samples]
+                journal.commit([replace(commit, samples=[_Narrow(*sample) for sample in samples])])
                 if first == 1:
                     journal.seal(run)
     with closing(open_for_writing(tmp_path)) as connection:
+        connection.execute("ALTER TABLE runs DROP COLUMN auxiliaries")
         connection.execute("UPDATE schema_version SET version = 1")
         connection.commit()
     return run
 
 
-def _fields(commit: RunCommit) -> dict[str, Any]:
-    return {name: getattr(commit, name) for name in commit.__dataclass_fields__}
+_Narrow = namedtuple("_Narrow", [*Sample._fields[:14], "auxiliary"])
 
 
 def test_a_store_of_version_1_is_read_with_nulls_for_what_it_had_not(store_of_version_1, tmp_path):
@@ -69,3 +73,23 @@ def test_a_run_of_version_1_goes_on_with_the_new_columns(store_of_version_1, com
     samples = Store(tmp_path).samples(run)
     assert samples.schema == SAMPLE_SCHEMA
     assert samples.column(FREQUENCY).is_valid().to_pylist() == [False] * 21 + [True] + [False] * 2
+
+
+def test_a_run_with_auxiliary_readings_has_their_columns(new_run, commit_of, tmp_path):
+    surface = Auxiliary("t_surface", "temperature")
+    with Journal(tmp_path) as journal:
+        run = journal.create_run(replace(new_run, auxiliaries=(surface,)))
+        commit = commit_of(run, 1, 4)
+        samples = [sample._replace(auxiliary=(v,)) for sample, v in zip(commit.samples, TEMPERATURES, strict=True)]
+        journal.commit([replace(commit, samples=samples, auxiliaries=(surface,))])
+        live = Store(tmp_path).samples(run)
+        journal.commit([commit_of(run, 5, 0, state="completed", end_reason="end", position_json=None)])
+        journal.seal(run)
+    sealed = Store(tmp_path).samples(run)
+    assert sealed.equals(live)
+    assert sealed.column_names[-1] == surface.column.label
+    assert sealed[surface.column.label].to_pylist() == pytest.approx([25.0, 26.0, None, 24.0])
+    assert Store(tmp_path).overview(run, 10, [surface.column.label]).num_rows == 4
+
+
+TEMPERATURES = (298.15, 299.15, None, 297.15)

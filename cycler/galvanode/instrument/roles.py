@@ -153,8 +153,8 @@ class ScriptedChannel(Instrument, Protocol):
 class SequencedChannel(Instrument, Protocol):
     """One channel of an instrument that is handed the whole recipe, runs it without us, and is followed.
 
-    It outlives the host: after a restart the engine asks what it is ``attached`` to and follows that from the last
-    record it has. Only ``make_safe`` and ``stop`` end what it does.
+    It outlives the host: after a restart the engine asks what is ``attached`` there, says ``attach`` if it is the run's
+    own, and follows it from the last record it has. Only ``make_safe`` and ``stop`` end what it does.
     """
 
     capabilities: Capabilities
@@ -179,8 +179,15 @@ class SequencedChannel(Instrument, Protocol):
         """Return the tag of what runs there, or was the last to run there; None if nothing carries a tag."""
         ...
 
+    def attach(self, schedule: Schedule, tag: str) -> None:
+        """Follow from now on what was started as that, by another process; for one that is ``attached``."""
+        ...
+
     async def follow(self, after: int) -> Followed:
-        """Return what was recorded after record ``after`` (0 for all of it), a bounded number, and how it stands."""
+        """Return what was recorded after record ``after`` (0 for all of it), a bounded number, and how it stands.
+
+        For what ``start`` or ``attach`` have named. Raises ``InstrumentError`` if something else was started since.
+        """
         ...
 
     async def stop(self) -> None:

@@ -1,10 +1,14 @@
 """One entry a quantity: what follows from the table."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+import galvanode
 from galvanode.quantities import BY_NAME, QUANTITIES, SAMPLED, Auxiliary, column_of
+from galvanode.service.vocabulary import PATH, vocabulary
 from galvanode.states import FINISHED, SHOWN, UNDER_WAY, ChannelState, RunState
 from galvanode.store.records import Sample
 from galvanode.store.schema import SAMPLE_SCHEMA, sample_schema
@@ -56,3 +60,19 @@ def test_what_is_not_measured_is_no_number():
             self.auxiliary = {"t_surface": math.nan}
 
     assert Auxiliary("t_surface", "temperature").quantity.now(Nothing()) is None
+
+
+def test_the_pages_have_the_tables_as_they_are():
+    assert PATH.read_text(encoding="utf-8") == vocabulary(), "run 'python -m galvanode.service.vocabulary'"
+
+
+def test_states_and_labels_stand_in_no_other_file():
+    ours = Path(galvanode.__file__).parent
+    tables = {ours / "states.py", ours / "quantities.py", PATH}
+    labels = [quantity.column.label for quantity in SAMPLED if quantity.column and quantity.column.unit != "1"]
+    several = re.compile(r"[\"']completed[\"'][^\n]{0,40}[\"']stopped[\"']")
+    prose = re.compile(r'""".*?"""', re.DOTALL)
+    for path in {*ours.rglob("*.py"), *ours.rglob("*.js")} - tables:
+        text = prose.sub("", path.read_text(encoding="utf-8"))
+        assert not several.search(text), path
+        assert not [label for label in labels if f'"{label}"' in text], path

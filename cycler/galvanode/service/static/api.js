@@ -1,5 +1,7 @@
 // Requests to this station. A fault is an Error that carries what the station said.
 
+import { COLUMNS } from "./vocabulary.js";
+
 export class Fault extends Error {
   constructor(status, problem) {
     super(problem.error);
@@ -47,10 +49,10 @@ export const upload = (path, file) => request(path, { method: "POST", headers: {
 
 export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}${rest}`;
 
-const TIME = "Test Time / s";
-export const VOLTAGE = "Voltage / V";
-export const CURRENT = "Current / A";
-export const TEMPERATURE = "Ambient Temperature / degC";
+const TIME = COLUMNS.test_time.label;
+export const VOLTAGE = COLUMNS.voltage.label;
+export const CURRENT = COLUMNS.current.label;
+export const TEMPERATURE = COLUMNS.temperature.label;
 
 /** A run thinned out for a plot: {time, <label>: [...]}. */
 export async function overview(run, { points = 1000, columns = [VOLTAGE, CURRENT], start, end } = {}) {

@@ -1,5 +1,7 @@
 // Small helpers to build pages without markup in strings.
 
+import { SHOWN } from "./vocabulary.js";
+
 /** Make an element. Properties: class, text, dataset, on<event>, aria-*, anything else as attribute. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -33,10 +35,6 @@ const SHAPES = {
   stopped: "M3 3h10v10H3z",
   queued: "M2.5 8a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0zm4 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0zm4 0a1.6 1.6 0 1 0 3.2 0 1.6 1.6 0 0 0-3.2 0z",
 };
-const SHAPE_OF = {
-  tripped: "unsafe", failed: "lost", communication_lost: "lost", interrupted: "paused", finished: "completed",
-};
-
 /** The shape of a state: told apart without colour. */
 export function shape(state) {
   const svg = document.createElementNS(SVG, "svg");
@@ -44,7 +42,7 @@ export function shape(state) {
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("class", "shape");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", SHAPES[SHAPE_OF[state] ?? state] ?? SHAPES.idle);
+  path.setAttribute("d", SHAPES[SHOWN[state]?.shape ?? state] ?? SHAPES.idle);
   path.setAttribute("fill-rule", "evenodd");
   svg.append(path);
   return svg;
@@ -52,7 +50,7 @@ export function shape(state) {
 
 /** A chip that says a state in words, with its shape and its colour. */
 export function chip(state) {
-  return h("span", { class: "chip", dataset: { state } }, shape(state), state.replaceAll("_", " "));
+  return h("span", { class: "chip", dataset: { state, tone: SHOWN[state]?.tone ?? "off" } }, shape(state), state.replaceAll("_", " "));
 }
 
 /** Tell the person something that passes by; faults stay until they are dismissed. */

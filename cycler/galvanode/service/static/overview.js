@@ -7,9 +7,9 @@ import { fixed } from "./format.js";
 import { Live } from "./live.js";
 import { shell } from "./shell.js";
 import { StartDialog } from "./start.js";
+import { FINISHED } from "./vocabulary.js";
 
 const WINDOWS = [["1 h", 3600], ["10 h", 36000], ["100 h", 360000], ["All", null]];
-const FINISHED = new Set(["completed", "stopped", "tripped", "communication_lost", "failed"]);
 
 const bar = shell();
 const cards = new Map();

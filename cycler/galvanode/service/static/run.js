@@ -8,8 +8,8 @@ import { clock, count, densityParts, duration, fixed, moment, pretty, reason, re
 import { Live } from "./live.js";
 import { colours } from "./plot.js";
 import { command, shell } from "./shell.js";
+import { FINISHED } from "./vocabulary.js";
 
-const FINISHED = new Set(["completed", "stopped", "tripped", "communication_lost", "failed"]);
 const POINTS = 4000;
 const STEPS = 500;
 const REFRESH_MS = 3000;

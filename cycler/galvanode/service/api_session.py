@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from galvanode.service.models import LoginRequest
-from galvanode.service.security import COOKIE, SESSION_S, same_token, session_cookie
+from galvanode.service.security import COOKIE, SESSION_S, Sessions, same_token
 
 _WRONG_TOKEN_DELAY_S = 0.5
 
@@ -16,19 +15,20 @@ _WRONG_TOKEN_DELAY_S = 0.5
 def router(token: str | None) -> APIRouter:
     """Return the routes. Without a token whoever asks is let in."""
     routes = APIRouter(prefix="/api", tags=["session"])
+    sessions = None if token is None else Sessions(token)
 
     @routes.post("/login", status_code=204)
     async def log_in(request: Request, login: LoginRequest) -> Response:
         """Set the session's cookie."""
         response = Response(status_code=204)
-        if token is None:
+        if token is None or sessions is None:
             return response
         if not same_token(token, login.token.strip()):
             await asyncio.sleep(_WRONG_TOKEN_DELAY_S)
             raise HTTPException(401, "this is not the station's token; it is in the file web-token of its data")
         response.set_cookie(
             COOKIE,
-            session_cookie(token, time.time()),
+            sessions.begin(),
             max_age=SESSION_S,
             path="/",
             secure=request.url.scheme == "https",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from itsdangerous import BadData, TimestampSigner
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +32,7 @@ from galvanode.store.attachments import MAX_BYTES
 MAX_BODY_BYTES = 1024 * 1024
 COOKIE = "galvanode_session"
 SESSION_S = 30 * 24 * 3600
+_SESSION = b"operator"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 _OPEN_PATHS = frozenset({"/healthz", "/login", "/api/login"})
@@ -93,22 +95,37 @@ def station_token(data_dir: Path) -> tuple[str, bool]:
     return token, True
 
 
-def session_cookie(token: str, now_s: float) -> str:
-    """Return what the login form's cookie holds: when it ends, signed with the token, not the token."""
-    ends = str(int(now_s) + SESSION_S)
-    return f"{ends}.{_signature(token, ends)}"
+class Sessions:
+    """What the login form's cookie holds: a text signed and dated with the station's token, not the token.
+
+    A new token ends all of them. ``now`` is the time in s since 1970.
+    """
+
+    def __init__(self, token: str, now: Callable[[], float] = time.time) -> None:
+        self._signer = _Signer(token, now)
+
+    def begin(self) -> str:
+        """Return a cookie that is good for ``SESSION_S``."""
+        return self._signer.sign(_SESSION).decode("ascii")
+
+    def is_valid(self, cookie: str) -> bool:
+        """Tell whether a cookie was signed with this token and is not too old."""
+        try:
+            return self._signer.unsign(cookie, max_age=SESSION_S) == _SESSION
+        except BadData:
+            return False
 
 
-def _signature(token: str, ends: str) -> str:
-    return hmac.new(token.encode(), b"galvanode session " + ends.encode(), hashlib.sha256).hexdigest()
+class _Signer(TimestampSigner):
+    """A signer whose clock is given to it."""
 
+    def __init__(self, token: str, now: Callable[[], float]) -> None:
+        super().__init__(token, salt="galvanode session", digest_method=hashlib.sha256)
+        self._now = now
 
-def session_is_valid(token: str, cookie: str, now_s: float) -> bool:
-    """Tell whether a cookie was signed with this token and has not ended."""
-    ends, _, signature = cookie.partition(".")
-    if not (ends.isascii() and ends.isdigit() and len(ends) < 16 and signature.isascii()):
-        return False
-    return hmac.compare_digest(signature, _signature(token, ends)) and now_s < int(ends)
+    def get_timestamp(self) -> int:
+        """Return whole seconds since 1970."""
+        return int(self._now())
 
 
 def same_token(token: str, given: str) -> bool:
@@ -156,7 +173,7 @@ class Guard:
         self._app = app
         self._hosts = hosts
         self._token = token
-        self._now = now
+        self._sessions = None if token is None else Sessions(token, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, or refuse with a reason."""
@@ -193,21 +210,22 @@ class Guard:
         longest = _longest(scope["path"])
         if not length.isdigit() or int(length[:20]) > longest:
             return 413, f"the body is longer than {longest} bytes"
-        if self._token is not None and not _is_open(scope["path"]) and not self._known(headers):
+        if not _is_open(scope["path"]) and not self._known(headers):
             return 401, "a token is needed: log in, or send it as 'Authorization: Bearer ...'"
         return None
 
     def _known(self, headers: dict[str, str]) -> bool:
-        """Tell whether the request carries the token or a session made from it."""
-        token = self._token or ""
+        """Tell whether the request carries the token or a session made from it, where a token is needed."""
+        if self._token is None or self._sessions is None:
+            return True
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and same_token(token, given.strip()):
+        if scheme.lower() == "bearer" and same_token(self._token, given.strip()):
             return True
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:
             return False
-        return morsel is not None and session_is_valid(token, morsel.value, self._now())
+        return morsel is not None and self._sessions.is_valid(morsel.value)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from pathlib import Path
 
 import httpx
@@ -17,9 +16,8 @@ from galvanode.service.security import (
     COOKIE,
     SESSION_S,
     Hosts,
+    Sessions,
     is_loopback,
-    session_cookie,
-    session_is_valid,
     station_token,
 )
 
@@ -168,18 +166,24 @@ async def test_a_wrong_token_is_refused_with_where_to_find_it(guarded: httpx.Asy
 
 
 def test_a_session_ends_and_belongs_to_one_token() -> None:
-    now = time.time()
-    cookie = session_cookie(TOKEN, now)
-    assert session_is_valid(TOKEN, cookie, now + SESSION_S - 1)
-    assert not session_is_valid(TOKEN, cookie, now + SESSION_S + 1)
-    assert not session_is_valid("another", cookie, now)
-    ends, _, signature = cookie.partition(".")
-    assert not session_is_valid(TOKEN, f"{int(ends) + 1}.{signature}", now)
+    begun = 1_767_225_600.0
+    cookie = Sessions(TOKEN, lambda: begun).begin()
+    assert Sessions(TOKEN, lambda: begun + SESSION_S - 1).is_valid(cookie)
+    assert not Sessions(TOKEN, lambda: begun + SESSION_S + 1).is_valid(cookie)
+    assert not Sessions("another", lambda: begun).is_valid(cookie)
+
+
+def test_a_session_cannot_be_prolonged_by_another_date() -> None:
+    old = Sessions(TOKEN, lambda: 1_767_225_600.0)
+    new = Sessions(TOKEN, lambda: 1_767_225_600.0 + 2 * SESSION_S)
+    value, _, signature = old.begin().split(".")
+    _, date, _ = new.begin().split(".")
+    assert not new.is_valid(f"{value}.{date}.{signature}")
 
 
 @given(st.text(max_size=100))
 def test_no_made_up_cookie_is_valid(cookie: str) -> None:
-    assert not session_is_valid(TOKEN, cookie, 0.0)
+    assert not Sessions(TOKEN).is_valid(cookie)
 
 
 @given(st.text(max_size=60))

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -142,19 +143,30 @@ def check(
     raise typer.Exit(status)
 
 
+class SchemaOf(StrEnum):
+    """What there is a schema of."""
+
+    recipe = "recipe"
+    api = "api"
+
+
 @app.command()
 def schema(
+    of: Annotated[SchemaOf, typer.Argument(metavar="[recipe|api]", help="Recipes, or the REST API.")] = SchemaOf.recipe,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write it here, not to the screen.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Print the JSON Schema of recipes, for completion and squiggles in an editor."""
-    from galvanode.recipe.language.schema import schema_text
-
-    if output is None:
-        typer.echo(schema_text(), nl=False)
+    """Print the JSON Schema of recipes, for an editor, or the OpenAPI description of the REST API, for programs."""
+    if of is SchemaOf.recipe:
+        from galvanode.recipe.language.schema import schema_text as text_of
     else:
-        output.write_text(schema_text(), encoding="utf-8", newline="\n")
+        from galvanode.service.app import api_schema_text as text_of
+    text = text_of()
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8", newline="\n")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from galvanode.service import checking, library, metrics
@@ -25,11 +25,12 @@ from galvanode.service.models import (
     Submitted,
 )
 from galvanode.service.problems import Busy
+from galvanode.service.records import Records
 
 MAX_CHECKS_WAITING = 8
 
 
-def router(engine: EngineLink, live: LiveStream, protocols: Path) -> APIRouter:
+def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Path) -> APIRouter:
     """Return the routes."""
     routes = APIRouter()
     checks = _Checks()
@@ -41,10 +42,11 @@ def router(engine: EngineLink, live: LiveStream, protocols: Path) -> APIRouter:
         return Health(engine="ok" if status.available else "unavailable")
 
     @routes.get("/metrics", tags=["station"], response_class=PlainTextResponse)
-    async def prometheus() -> PlainTextResponse:
-        """Return the station's state in Prometheus' text format."""
-        text = metrics.exposition(await engine.status(max_age_s=1.0), pages=live.pages)
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def prometheus(request: Request) -> Response:
+        """Return the station's state and counts in Prometheus' text format, or in OpenMetrics' if that is asked for."""
+        station = metrics.Station(await engine.status(max_age_s=1.0), live.pages, await records.tallies())
+        content, media_type = metrics.exposition(station, request.headers.get("accept", ""))
+        return Response(content, headers={"content-type": media_type})
 
     @routes.get("/api/status", tags=["station"])
     async def status() -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI, WebSocket
 
 import galvanode
+from galvanode.engine.control import ControlClient
 from galvanode.library import library
 from galvanode.service import api_control, api_data, api_operator, api_session, pages, problems
 from galvanode.service.engine_link import Client, EngineLink
@@ -80,7 +82,7 @@ def create_app(
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     problems.install(app)
-    app.include_router(api_control.router(engine, live, protocols or library()))
+    app.include_router(api_control.router(engine, live, records, protocols or library()))
     app.include_router(api_operator.router(engine, records))
     app.include_router(api_data.router(records))
     app.include_router(api_session.router(token))
@@ -92,6 +94,12 @@ def create_app(
     pages.install(app)
     app.add_middleware(Guard, hosts=Hosts(allowed_hosts, any_address=any_address), token=token)
     return app
+
+
+def api_schema_text() -> str:
+    """Return the OpenAPI description of the REST API as JSON text; needs neither data nor an engine."""
+    app = create_app(Path(), ControlClient(Path()), token=None)
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -27,7 +27,8 @@ Column = list[float | int | str | bool | None]
 class _Answer(BaseModel):
     """Unknown keys of a newer engine are dropped, not refused: the two are upgraded apart."""
 
-    model_config = ConfigDict(extra="ignore")
+    # An answer always has every key: what the API promises is the answer, not what the engine may leave out.
+    model_config = ConfigDict(extra="ignore", json_schema_serialization_defaults_required=True)
 
 
 class _Request(BaseModel):
@@ -51,6 +52,7 @@ class EngineState(_Answer):
     speed: float | str | None = Field(default=None, description="process seconds per real second, or 'max'")
     simulated: bool = False
     clock_unix_s: Number = Field(default=None, description="process time, UTC")
+    commit_failures: int | None = Field(default=None, description="commits that the disk did not take since it started")
 
 
 class Question(_Answer):

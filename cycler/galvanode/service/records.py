@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from galvanode.analysis import analyse, plots
 from galvanode.engine.control import Refused
-from galvanode.errors import InvalidInput
+from galvanode.errors import GalvanodeError, InvalidInput
 from galvanode.results import plain, run_data
 from galvanode.service.answers import open_question
 from galvanode.service.live import Points
@@ -35,6 +36,7 @@ from galvanode.store.errors import StoreError
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
 from galvanode.store.schema import CURRENT, DATABASE, RECORD, TEST_TIME, VOLTAGE, sample_schema
+from galvanode.store.tally import Tallies, Tally
 
 THREADS = 2
 MAX_WAITING = 32
@@ -54,6 +56,7 @@ class Records:
         self._directory = directory
         self._store: Store | None = None
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-store")
+        self._tally = Tally(directory)
         self._waiting = 0
         self._areas: OrderedDict[str, float | None] = OrderedDict()
         self._analyses: OrderedDict[tuple[str, int], Analysis] = OrderedDict()
@@ -87,6 +90,13 @@ class Records:
             return shown, len(chosen)
 
         return await self.do(read)
+
+    async def tallies(self) -> Tallies | None:
+        """Return what has been counted; None where there are no data yet, or the store is busy."""
+        try:
+            return await self.do(self._tally.take)
+        except (GalvanodeError, sqlite3.Error):
+            return None
 
     async def run(self, run: str) -> RunRecord:
         """Return one run; raise ``UnknownRun``."""

@@ -67,6 +67,7 @@ class FakeEngine:
         self.answered: Callable[[dict[str, Any]], None] | None = None
         self.clock_unix_s = STARTED_UNIX
         self.speed: float | str = 1000.0
+        self.commit_failures: int | None = None
 
     async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
         self.calls.append((method, params or {}))
@@ -82,6 +83,7 @@ class FakeEngine:
                     "speed": self.speed,
                     "simulated": True,
                     "clock_unix_s": self.clock_unix_s,
+                    "commit_failures": self.commit_failures,
                 },
                 "channels": self.channels,
                 "chambers": self.chambers,

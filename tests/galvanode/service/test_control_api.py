@@ -182,12 +182,6 @@ async def test_a_stop_goes_through_while_other_commands_hang(app: FastAPI, web: 
     assert statuses.count(503) == 4  # eight at once are let through, the rest is told to come back
 
 
-async def test_metrics_are_readable_by_prometheus(web: httpx.AsyncClient) -> None:
-    text = (await web.get("/metrics")).text
-    assert 'galvanode_channel_voltage_volts{channel="ch2"} 0.0123' in text
-    assert "galvanode_engine_up 1" in text
-
-
 async def test_every_answer_has_a_schema(web: httpx.AsyncClient) -> None:
     openapi = (await web.get("/api/openapi.json")).json()
     for path, methods in openapi["paths"].items():

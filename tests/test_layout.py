@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import galvanode
+from galvanode.document import parse_document
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,9 +45,18 @@ def test_constraints_pin_versions_and_name_no_address():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in lines)
 
 
+def test_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = parse_document((ROOT / "CITATION.cff").read_text(), "CITATION.cff").data
+    assert isinstance(citation, dict)
+    assert project["version"] == galvanode.__version__ == citation["version"]
+    assert project["license"] == citation["license"]
+
+
 def test_every_dependency_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    groups = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *groups["test"], *(item for item in groups["dev"] if "[" not in item)]
     pinned = {
         _normal(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     }

@@ -20,7 +20,7 @@ from galvanode.recipe.language.values import read_constant
 from galvanode_simulator.bench import read_and_build
 
 ROOT = DOCS.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 CELL = ROOT / "protocols" / "cells" / "llzto-zni2.yaml"
 FULL_CELL = CELL.with_name("lco-liin-lzc.yaml")
 YAML = [

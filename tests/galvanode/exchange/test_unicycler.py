@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import json
 import warnings
+from importlib.metadata import version
 from typing import Any
 
+import aurora_unicycler
 import pytest
 from aurora_unicycler import CyclingProtocol
+from pydantic import BaseModel
 from tests.galvanode.exchange.programs import CELL, program
 
 from galvanode.errors import InvalidInput
-from galvanode.exchange import Leaving, convert
+from galvanode.exchange import Leaving, convert, unicycler
 from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.program import Step
+
+THEIRS: dict[type[BaseModel], type[BaseModel]] = {
+    unicycler.Protocol: aurora_unicycler.CyclingProtocol,
+    unicycler.Sample: aurora_unicycler.SampleParams,
+    unicycler.Record: aurora_unicycler.RecordParams,
+    unicycler.Safety: aurora_unicycler.SafetyParams,
+    **{model: getattr(aurora_unicycler, model.__name__) for model in unicycler.STEPS.values()},
+}
+"""Our model of a part of a protocol -> aurora-unicycler's own."""
+
+
+@pytest.mark.parametrize("ours", THEIRS, ids=lambda model: model.__name__)
+def test_the_models_are_those_of_the_program(ours: type[BaseModel]) -> None:
+    theirs = THEIRS[ours]
+    assert set(ours.model_fields) == set(theirs.model_fields)
+    required = {name for name, field in theirs.model_fields.items() if field.is_required()}
+    assert {name for name, field in ours.model_fields.items() if field.is_required()} - {"step", "tag"} == required
+
+
+def test_the_version_is_the_one_that_is_tested() -> None:
+    assert version("aurora-unicycler") == unicycler.VERSION
+
 
 PROTOCOL: dict[str, Any] = {
     "unicycler": {"version": "0.3.2"},

@@ -1,0 +1,66 @@
+"""The checks of this repository, in the environment that runs nox: ``nox`` for all but the slow tests.
+
+``pip install -c constraints.txt -e '.[dev]'`` brings what they need. ``.ci/run`` and the hooks of
+pre-commit call the same sessions.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "layers", "tests"]
+
+ROOT = Path(__file__).parent
+
+
+def _python(session: nox.Session, module: str, *arguments: str) -> None:
+    """Run a module of this environment, whether or not it is on the path."""
+    session.run(sys.executable, "-m", module, *arguments)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and common faults; ``nox -s lint -- --fix`` mends what can be mended."""
+    _python(session, "ruff", "check", *session.posargs, ".")
+    _python(session, "ruff", "format", *([] if "--fix" in session.posargs else ["--check"]), ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strict; pyright finds ``.venv`` by itself, another environment is named to it."""
+    _python(session, "pyright", *_environment(), *session.posargs)
+
+
+def _environment() -> list[str]:
+    return [] if Path(sys.prefix) == ROOT / ".venv" else ["--pythonpath", sys.executable]
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Who may import whom."""
+    session.run(sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The default suite; what follows ``--`` goes to pytest."""
+    _python(session, "pytest", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that take tens of seconds each."""
+    _python(session, "pytest", "-q", "-m", "slow", "--timeout", "600", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def wheel(session: nox.Session) -> None:
+    """The wheel carries the library of recipes and runs outside the checkout."""
+    session.install("-q", "-c", "constraints.txt", ".")
+    session.chdir(session.create_tmp())
+    session.run("galvanode", "check", "d3-critical-current-density", "--cell", "llzto-zni2")

@@ -93,7 +93,7 @@ def _counts(tallies: Tallies) -> Iterator[Metric]:
     yield _counter("trips", "Runs that a limit or a fault ended.", tallies.trips)
     yield _counter("unsafe_outputs", "Times that a safe state could not be read back.", tallies.unsafe)
     yield _gauges(
-        "runs", "Runs in the record, by state.", "state", ((each, tallies.runs[each]) for each in sorted(STATES))
+        "runs", "Runs in the record, by state.", "state", ((each, tallies.runs[each]) for each in get_args(RunState))
     )
 
 

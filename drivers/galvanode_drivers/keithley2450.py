@@ -18,6 +18,9 @@ from galvanode.instrument.scpi import ScpiInstrument, Setting, keyword, on_off
 
 _OVP_LEVELS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 
+_AUTOZERO_EVERY_S = 60.0
+"""Reference and zero are measured once a minute: with every reading (the default) they take two thirds of its time."""
+
 # Source status bits that stand for a fault (manual 8-33; bit 2 from firmware 1.6 on).
 _OVER_VOLTAGE, _OVER_TEMPERATURE, _IN_LIMIT, _OUTPUT_ON = 4, 16, 32, 128
 
@@ -53,6 +56,7 @@ class Keithley2450(ScpiInstrument):
 
     # Source read-back and the measured quantity are taken together: an I-V pair per reading (manual 6-161).
     _read_message = ':READ? "defbuffer1",SOUR,READ,REL,SOURSTAT'
+    _zero_and_read_message = f":SENS:AZER:ONCE;{_read_message}"
     _setup = (
         ":SENS:COUN 1",
         ":SENS:VOLT:RSEN ON",
@@ -61,6 +65,8 @@ class Keithley2450(ScpiInstrument):
         ":SENS:CURR:RANG:AUTO ON",
         ":SENS:VOLT:NPLC 1",
         ":SENS:CURR:NPLC 1",
+        ":SENS:VOLT:AZER OFF",
+        ":SENS:CURR:AZER OFF",
         ":SENS:VOLT:AVER OFF",
         ":SENS:CURR:AVER OFF",
         ":SENS:VOLT:REL:STAT OFF",
@@ -75,6 +81,9 @@ class Keithley2450(ScpiInstrument):
     )
 
     _sourcing: Literal["current", "voltage"] | None = None
+    _autozero_at: float | None = None
+    """s, by the instrument's own time; None before the first reading of a source function, which begins with one."""
+    _autozero_next = False
 
     async def identify(self) -> Identity:
         """Ask who answers and in which language; only the native SCPI set is spoken here."""
@@ -125,7 +134,8 @@ class Keithley2450(ScpiInstrument):
 
     async def read(self) -> Reading:
         """Measure voltage and current together."""
-        answer = await self.link.query(self._read_message)
+        zeroing = self._autozero_next
+        answer = await self.link.query(self._zero_and_read_message if zeroing else self._read_message)
         fields = answer.split(",")
         if len(fields) != 4:
             raise self.link.distrust(f"{answer[:80]!r} is no reading; expected four numbers")
@@ -139,6 +149,10 @@ class Keithley2450(ScpiInstrument):
         if not status & _OUTPUT_ON or status & (_OVER_VOLTAGE | _OVER_TEMPERATURE):
             tripped = _fault(status)
         voltage, current = (source, sense) if self._sourcing == "voltage" else (sense, source)
+        if zeroing or self._autozero_at is None:
+            self._autozero_at, self._autozero_next = at + _AUTOZERO_EVERY_S, False
+        else:
+            self._autozero_next = at >= self._autozero_at
         return Reading(voltage, current, at, bool(status & _IN_LIMIT), tripped)
 
     async def make_safe(self) -> None:
@@ -158,8 +172,9 @@ class Keithley2450(ScpiInstrument):
     async def _start(self, source: str, sense: str, levels: str) -> None:
         """Change the source function, which the instrument does with the output off, and switch on."""
         self._sourcing = None  # until all of it has gone well
+        self._autozero_at, self._autozero_next = None, False
         await self.output.set(False)
-        await self.command(f':SOUR:FUNC {source};:SENS:FUNC "{sense}"')
+        await self.command(f':SOUR:FUNC {source};:SENS:FUNC "{sense}";:SENS:AZER:ONCE')
         await self.command(levels)
         await self.output.set(True)
 

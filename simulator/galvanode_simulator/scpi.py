@@ -11,7 +11,7 @@ Capitals are the short form, brackets hold optional nodes, ``OUTPut#1`` takes th
 none). Parameters: ``<NRf>`` a number, ``<NRf:V>`` with unit suffixes, ``<numeric>`` or ``<numeric:V>``
 also MIN, MAX and DEF (handed over as those words), ``<bool>``, ``<string>``, ``<name>`` any character data,
 ``<word>`` a string or character data, ``<CURRent|VOLTage>`` one of these, handed over in its short form.
-``[<...>]`` is optional, ``<...>*`` any number of them, last.
+``[<...>]`` is optional, ``<...>*`` any number of them, last. An optional one may be left out behind its comma.
 
 A message is parsed once and kept as a list of calls: the same text again costs one dictionary look-up.
 """
@@ -430,6 +430,8 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
 def _arguments(parameters: tuple[_Parameter, ...], text: str) -> Iterator[Any]:
     given = [part.strip() for part in split_outside_quotes(text, ",")] if text else []
     for parameter in parameters:
+        if given == [""] and parameter.optional:
+            given = []  # left out behind its comma: as good as not given
         if parameter.repeated:
             for one in given:
                 yield _argument(parameter, one)

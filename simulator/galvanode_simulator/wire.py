@@ -6,6 +6,7 @@ Every link (PyVISA backend, TCP, serial) talks to an instrument through its ``Wi
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -51,6 +52,20 @@ class Talker(Protocol):
         ...
 
 
+@runtime_checkable
+class Worker(Protocol):
+    """A device that takes its time over what it is told."""
+
+    def busy(self) -> float:
+        """Process time, s, for which it is still at work on what it was told; 0 if it is free.
+
+        A device carries out a message when it gets it, as of the time at which it will have done so. A link to
+        another process holds the answer, and every message after it, until then. A host in the same process does
+        not wait: there, the instrument's own time goes ahead of the process clock by as much.
+        """
+        ...
+
+
 class Reply(NamedTuple):
     """What comes back, and how late (real time, s)."""
 
@@ -71,6 +86,8 @@ class Wire:
         self.device = device
         self.receive = device.receive
         self._talker = device if isinstance(device, Talker) else None
+        self._worker = device if isinstance(device, Worker) else None
+        self._free_at = 0.0
         self._started = process_clock().now()
         self._faults = [ActiveFault(fault) for fault in faults]
         self._playing: list[ActiveFault] = []
@@ -101,7 +118,7 @@ class Wire:
     def exchange(self, message: bytes) -> list[Reply]:
         """Execute one message through the faults. Raises ``Disconnected``."""
         if not self.faulty:
-            reply = self.device.receive(message)
+            reply = self._receive(message)
             return [Reply(reply, 0.0)] if reply else []
         elapsed = self._elapsed()
         striking = [
@@ -116,12 +133,27 @@ class Wire:
         for fault in striking:
             if fault.kind == "scpi_error":
                 self.device.play(fault, True)
-        data = self.device.receive(message)
+        data = self._receive(message)
         delay = 0.0
         for fault in striking:
             data, delay = _on_the_wire(fault, data, delay)
         self._drop_spent()
         return [Reply(data, delay)] if data else []
+
+    def busy(self) -> float:
+        """Real time, s, until the instrument has done what it was told and listens again."""
+        return max(0.0, self._free_at - time.monotonic())
+
+    def _receive(self, message: bytes) -> bytes:
+        """Hand a message to the device, and note how long it will be at work on it."""
+        if self._worker is None:
+            return self.device.receive(message)
+        before = self._worker.busy()
+        reply = self.device.receive(message)
+        took = self._worker.busy() - before
+        if took > 0.0:
+            self._free_at = max(self._free_at, time.monotonic()) + took / process_clock().speed
+        return reply
 
     @property
     def talks(self) -> bool:

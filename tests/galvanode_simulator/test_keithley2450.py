@@ -7,6 +7,8 @@ import struct
 import pytest
 
 from galvanode_simulator.cells import PRESETS, LiSymmetricCell, ResistorCell
+from galvanode_simulator.instruments.converter import IdealConverter
+from galvanode_simulator.instruments.keithley2450_unit import RANGES
 
 SOURCE_CURRENT = ':SOUR:FUNC CURR;:SENS:FUNC "VOLT";:SENS:VOLT:RSEN ON;:SOUR:CURR {:g};:OUTP ON'
 
@@ -270,10 +272,10 @@ def test_instrument_time_advances_from_reading_to_reading_even_when_the_clock_do
 
 def test_elements_of_a_reading(smu, clock):
     clock.pass_time(3661.25)
-    smu.say(SOURCE_CURRENT.format(0))
+    smu.say(SOURCE_CURRENT.format(0) + ";:SOUR:CURR:DEL 0")
     answer = smu.say(':READ? "defbuffer1",TST,DATE,TIME,SEC,FRAC,UNIT,SOURUNIT,STAT,SOURSTAT,REL')
     assert answer == (
-        "01/01/2026 01:01:01.250000,01/01/2026,01:01:01.250000,1767229261,0.250000000,Volt DC,Amp DC,0,200,0.000000"
+        "01/01/2026 01:01:01.250000000,01/01/2026,01:01:01,1767229261,0.250000000,Volt DC,Amp DC,0,200,0.000000"
     )
     assert smu.say(':READ? "defbuffer1",NONSENSE') == ""
     assert smu.errors() == ["-224"]
@@ -281,7 +283,7 @@ def test_elements_of_a_reading(smu, clock):
 
 def test_buffers(smu, clock):
     say = smu.say
-    say(SOURCE_CURRENT.format(1e-5))
+    say(SOURCE_CURRENT.format(1e-5) + ";:SOUR:CURR:DEL 0")
     say(':TRAC:MAKE "mine", 10')
     for _ in range(12):
         clock.pass_time(1.0)
@@ -338,6 +340,7 @@ def test_binary_format(resistor_smu):
 def test_a_simple_loop_takes_its_readings_while_nobody_asks(smu, clock):
     say = smu.say
     say(SOURCE_CURRENT.format(78.5e-6))
+    say(":SENS:VOLT:AZER OFF")
     say(':TRAC:MAKE "run",100;:TRIG:LOAD "SimpleLoop",20,1.0,"run";:INIT')
     assert say(":TRIG:STAT?") == "RUNNING;RUNNING;2"
     say(":READ?")
@@ -353,7 +356,7 @@ def test_a_simple_loop_takes_its_readings_while_nobody_asks(smu, clock):
 
 def test_a_duration_loop_ends_by_time_and_abort_ends_it_at_once(smu, clock):
     say = smu.say
-    say(':TRAC:MAKE "run",1000;:TRIG:LOAD "DurationLoop",5,0.48,"run";:INIT')
+    say(':TRAC:MAKE "run",1000;:TRIG:LOAD "DurationLoop",5,0.44,"run";:INIT')
     clock.pass_time(100.0)
     assert say(':TRAC:ACT? "run";:TRIG:STAT?') == "10;IDLE;IDLE;0"
     say(":INIT")
@@ -379,3 +382,166 @@ def test_no_time_passes_when_a_clock_begins_anew(smu, clock):
     clock.pass_time(1.0)
     smu.say("*IDN?")
     assert smu.cell.age == pytest.approx(101.0)
+
+
+def readings_apart(smu, settings: str) -> float:
+    """Seconds from one reading to the next of one message."""
+    smu.say(f'*RST;{settings};:SENS:COUN 3;:READ? "defbuffer1"')
+    times = numbers(smu.say(':TRAC:DATA? 1,3,"defbuffer1",REL'))
+    return round(times[2] - times[1], 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        (":SENS:CURR:AZER OFF", 0.02),
+        ("*CLS", 0.06),
+        (":SENS:CURR:AZER OFF;NPLC 0.1", 0.002),
+        (":SENS:CURR:NPLC 10;AVER:COUN 5;:SENS:CURR:AVER ON", 3.0),
+        (":SENS:CURR:AVER:COUN 5;TCON MOV;:SENS:CURR:AVER ON", 0.06),
+    ],
+)
+def test_a_reading_takes_power_line_cycles_times_filter_times_autozero(resistor_smu, settings, seconds):
+    assert readings_apart(resistor_smu, settings) == seconds
+
+
+def test_it_is_busy_for_as_long_as_its_readings_take_and_stamps_them_within(resistor_smu, clock):
+    resistor_smu.say(":SENS:CURR:AZER OFF;:SENS:COUN 10")
+    assert resistor_smu.interface.busy() == 0.0
+    clock.pass_time(5.0)
+    resistor_smu.say(":READ?")
+    assert resistor_smu.interface.busy() == pytest.approx(0.2)
+    assert numbers(resistor_smu.say(':TRAC:DATA? 1,10,"defbuffer1",REL')) == pytest.approx(
+        [0.02 * number for number in range(10)]
+    )
+    clock.pass_time(0.1)
+    assert resistor_smu.interface.busy() == pytest.approx(0.1)
+    clock.pass_time(0.2)
+    assert resistor_smu.interface.busy() == 0.0
+
+
+def test_the_cell_lives_on_between_the_readings_of_one_message(smu, clock):
+    smu.say(SOURCE_CURRENT.format(78.5e-6) + ";:SOUR:CURR:DEL 0;:SENS:VOLT:AZER OFF;:SENS:COUN 51")
+    smu.say(":READ?")
+    assert smu.cell.age == pytest.approx(1.0)
+    clock.pass_time(1.0)
+    smu.say("*IDN?")
+    assert smu.cell.age == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        (":SOUR:CURR:DEL 0.5", 0.5),
+        (":SOUR:CURR:RANG 1e-3", 0.001),
+        (":SOUR:CURR:RANG 1e-8;:SOUR:CURR:HIGH:CAP ON", 0.1),
+    ],
+)
+def test_the_first_reading_waits_for_the_source_delay(resistor_smu, settings, seconds):
+    resistor_smu.say(':SOUR:FUNC CURR;:SENS:FUNC "VOLT";:SENS:VOLT:AZER OFF;' + settings)
+    resistor_smu.say(":OUTP ON;:SENS:COUN 1;:READ?")
+    assert resistor_smu.interface.busy() == pytest.approx(seconds + 0.02)
+    resistor_smu.say(":READ?")
+    assert resistor_smu.interface.busy() == pytest.approx(seconds + 0.04)
+
+
+def test_an_autozero_takes_two_conversions(resistor_smu):
+    resistor_smu.say(":SENS:CURR:AZER OFF;:SENS:AZER:ONCE")
+    assert resistor_smu.interface.busy() == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(
+    ("command", "levels"),
+    [
+        (":SOUR:SWE:CURR:LIN 0, 1e-3, 5", [0, 0.25e-3, 0.5e-3, 0.75e-3, 1e-3]),
+        (":SOUR:SWE:CURR:LIN:STEP 1e-3, 0, 0.5e-3", [1e-3, 0.5e-3, 0]),
+        (":SOUR:SWE:CURR:LIN 0, 1e-3, 2, 0, 1, FIX, OFF, ON", [0, 1e-3, 1e-3, 0]),
+        (":SOUR:SWE:CURR:LIN 0, 1e-3, 2, 0.1, 2, AUTO, ON, OFF, ", [0, 1e-3, 0, 1e-3]),
+        (":SOUR:SWE:CURR:LOG 1e-5, 1e-3, 3", [1e-5, 1e-4, 1e-3]),
+        (":SOUR:LIST:CURR 1e-3, 2e-3;:SOUR:LIST:CURR:APP -1e-3;:SOUR:SWE:CURR:LIST 2, 0.2", [2e-3, -1e-3]),
+    ],
+)
+def test_a_sweep_steps_through_its_levels_and_ends_with_the_output_off(resistor_smu, command, levels):
+    say = resistor_smu.say
+    say(':SOUR:CURR:RANG 1e-2;:SENS:FUNC "VOLT"')
+    say(f"{command};:INIT")
+    assert say(":TRIG:STAT?;:OUTP?") == "RUNNING;RUNNING;2;1"
+    assert say("*WAI;:TRIG:STAT?;:OUTP?") == "IDLE;IDLE;0;0"
+    assert resistor_smu.errors() == []
+    data = numbers(say(f':TRAC:DATA? 1,{len(levels)},"defbuffer1",SOUR,READ,REL'))
+    assert data[0::3] == pytest.approx(levels, abs=1e-6)
+    assert data[1::3] == pytest.approx([1000 * level for level in levels], abs=1e-3)
+    assert data[2::3] == sorted(set(data[2::3]))
+    assert say(":TRAC:ACT?") == str(len(levels))
+
+
+def test_a_sweep_takes_its_delays_and_measurements(resistor_smu, clock):
+    resistor_smu.say(":SOUR:VOLT:ILIM 0.01;DEL 10ms;:SENS:CURR:AZER OFF;:SOUR:SWE:VOLT:LIN 0, 1, 11, 25e-3;:INIT")
+    clock.pass_time(0.5)
+    # 25 ms of the sweep, 10 ms of the source (the output went on, or the level changed), 20 ms of the measurement
+    assert resistor_smu.say(":TRAC:ACT?") == "9"
+    clock.pass_time(0.2)
+    assert resistor_smu.say(":TRAC:ACT?;:OUTP?") == "11;0"
+
+
+@pytest.mark.parametrize(("fail_abort", "taken"), [("ON", "3"), ("OFF", "5")])
+def test_a_sweep_that_meets_its_limit_is_broken_off_unless_told_otherwise(resistor_smu, fail_abort, taken):
+    resistor_smu.say(f":SOUR:CURR:VLIM 1.5;:SOUR:SWE:CURR:LIN 0, 4e-3, 5, 0, 1, BEST, {fail_abort};:INIT;*WAI")
+    assert resistor_smu.say(":OUTP?;:TRAC:ACT?") == f"0;{taken}"
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        (":SOUR:SWE:CURR:LIN 0, 2, 5", "-222"),
+        (":SOUR:SWE:VOLT:LIN 0, 2, 1", "-222"),
+        (":SOUR:SWE:VOLT:LIN 0, 2", "-109"),
+        (":SOUR:SWE:VOLT:LOG -1, 1, 5", "-222"),
+        (":SOUR:SWE:VOLT:LIN 0, 2, 5, 1e-6", "-222"),
+        (":SOUR:SWE:VOLT:LIST 1", "-222"),
+        (':SOUR:SWE:VOLT:LIN 0, 2, 5, 0, 1, BEST, ON, OFF, "none"', "1115"),
+        (":SOUR:LIST:VOLT 1,300", "-222"),
+        (":SOUR:CURR:DEL:USER6 1", "-113"),
+        (":SOUR:CURR:DEL:USER1 1e6", "-222"),
+    ],
+)
+def test_what_a_sweep_cannot_be_is_refused(smu, message, error):
+    smu.say(message)
+    assert smu.errors() == [error]
+
+
+def test_user_delays_are_kept(smu):
+    smu.say(":SOUR:CURR:DEL:USER1 0.25;:SOUR:VOLT:DEL:USER5 10ms")
+    assert smu.say(":SOUR:CURR:DEL:USER1?;:SOUR:VOLT:DEL:USER5?;:SOUR:VOLT:DEL:USER1?") == (
+        "2.500000E-01;1.000000E-02;0.000000E+00"
+    )
+
+
+def test_an_optional_last_parameter_may_be_left_out_behind_its_comma(smu):
+    smu.say(':TRAC:MAKE "b", 100, ')
+    assert smu.say(':TRAC:POIN? "b"') == "100"
+    smu.say(":TRAC:MAKE , 100")
+    assert smu.errors() == ["-109"]
+
+
+@pytest.mark.parametrize(
+    ("level", "settings", "formatted"),
+    [
+        (1e-3, "*CLS", "+1.00000 V"),
+        (12.5e-6, "*CLS", "+12.5000 mV"),
+        (-150e-6, "*CLS", "-150.000 mV"),
+        (0.5e-3, ":SENS:VOLT:RANG 20", "+00.5000 V"),
+        (5e-3, ":SENS:VOLT:RANG 2", "Overflow"),
+    ],
+)
+def test_a_formatted_reading_is_the_number_on_the_front_panel(clock, make_smu, level, settings, formatted):
+    smu = make_smu(ResistorCell(1000.0))
+    smu.unit._converters = {name: IdealConverter(ranges) for name, ranges in RANGES.items()}
+    smu.unit.settings_changed()
+    smu.say(SOURCE_CURRENT.format(level) + ";" + settings)
+    assert smu.say(':READ? "defbuffer1",FORM') == formatted
+
+
+def test_the_formatted_source_is_in_its_range(resistor_smu):
+    resistor_smu.say(SOURCE_CURRENT.format(0) + ";:SOUR:CURR:READ:BACK OFF;RANG 10e-9;:SOUR:CURR 2.8e-12")
+    assert resistor_smu.say(':READ? "defbuffer1",SOURFORM') == "+00.0028 nA"

@@ -9,6 +9,7 @@ import pytest
 import pyvisa
 import serial
 
+from galvanode.clock import ScaledClock, install_clock, process_clock
 from galvanode_simulator.cells import ResistorCell
 from galvanode_simulator.instruments.espec import ChamberModel, EspecInterface
 from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
@@ -84,6 +85,50 @@ async def test_a_late_reply_comes_after_the_next_question_and_in_order(wire):
         assert await line(reader) == b"SCPI\n"
         writer.close()
         await writer.wait_closed()
+
+
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes) -> tuple[bytes, float]:
+    """Send a message; return its answer and the real time that it took."""
+    start = time.monotonic()
+    writer.write(message + b"\n")
+    return await line(reader, 5.0), time.monotonic() - start
+
+
+async def test_a_reading_takes_its_time_and_what_is_sent_meanwhile_waits(wire):
+    wire.device.receive(b":SENS:CURR:AZER OFF;:SENS:COUN 10;NPLC 1")
+    async with TcpServer(wire) as server:
+        first, second = await connect(server), await connect(server)
+        clock = process_clock()
+        before = clock.unix()
+        answer, took = await asked(*first, b':READ? "defbuffer1",SEC,FRAC')
+        seconds, fraction = answer.decode().split(",")
+        assert 0.2 <= took < 0.4
+        assert before <= int(seconds) + float(fraction) <= clock.unix()
+        first[1].write(b":READ?\n:OUTP ON\n:OUTP?\n")
+        await asyncio.sleep(0.05)
+        assert not wire.device.unit.output  # heard when the readings are done
+        _, took = await asked(*second, b"*IDN?")
+        assert took > 0.1
+        await line(first[0])
+        assert await line(first[0]) == b"1\n"
+        for _, writer in (first, second):
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_a_fast_clock_makes_it_faster(wire):
+    before = process_clock()
+    install_clock(ScaledClock(100.0))
+    try:
+        wire.device.receive(b":SENS:COUN 100")
+        async with TcpServer(wire) as server:
+            reader, writer = await connect(server)
+            _, took = await asked(reader, writer, b":READ?")
+            assert 0.055 <= took < 0.3  # 6 s
+            writer.close()
+            await writer.wait_closed()
+    finally:
+        install_clock(before)
 
 
 async def test_a_disconnect_closes_the_socket_and_one_can_come_back(wire):

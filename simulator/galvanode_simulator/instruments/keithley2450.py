@@ -18,9 +18,10 @@ from galvanode_simulator.instruments.keithley2450_elements import (
     when,
     with_digits,
 )
+from galvanode_simulator.instruments.keithley2450_sweeps import SweepCommands
 from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit, Sense, Source
 from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
-from galvanode_simulator.scpi import ScpiInterface, command, command_for
+from galvanode_simulator.scpi import command, command_for
 from galvanode_simulator.scpi_status import ScpiError
 
 FIRMWARE = "1.7.12b"
@@ -39,7 +40,7 @@ def _number(value: float) -> str:
     return f"{value:.6E}"
 
 
-class Keithley2450Interface(ScpiInterface):
+class Keithley2450Interface(SweepCommands):
     """Commands of the 2450. ``unit`` is the model; the interface only translates."""
 
     error_queue_depth: ClassVar[int] = 1000
@@ -62,6 +63,10 @@ class Keithley2450Interface(ScpiInterface):
     def advance(self) -> None:
         """Let the cell live until now."""
         self.unit.advance()
+
+    def busy(self) -> float:
+        """Seconds of process time for which it is still at work on what it was told."""
+        return self.unit.busy()
 
     def play(self, fault: Fault, on: bool) -> None:
         """Begin or end a fault of the instrument itself."""
@@ -115,7 +120,7 @@ class Keithley2450Interface(ScpiInterface):
 
     @command("*TRG")
     def _trigger(self) -> None:
-        """Nothing waits for it: the loops that can be loaded start at once."""
+        """Nothing waits for it: the loops and sweeps that can be loaded start at once."""
 
     @command(":SYSTem:EVENtlog:NEXT?")
     def _next_event(self) -> str:
@@ -385,6 +390,7 @@ class Keithley2450Interface(ScpiInterface):
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:AZERo[:STATe] <bool>")
     def _set_autozero(self, function: str, on: bool) -> None:
         self._sense(function).autozero = on
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:AZERo[:STATe]?")
     def _autozero(self, function: str) -> str:
@@ -392,7 +398,8 @@ class Keithley2450Interface(ScpiInterface):
 
     @command(":SENSe#1:AZERo:ONCE")
     def _autozero_once(self) -> None:
-        """References are always fresh here."""
+        """References are always fresh here, but to measure them takes its time."""
+        self.unit.autozero_once()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:AVERage[:STATe] <bool>")
     def _set_filter(self, function: str, on: bool) -> None:
@@ -406,6 +413,7 @@ class Keithley2450Interface(ScpiInterface):
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:AVERage:TCONtrol <REPeat|MOVing>")
     def _set_filter_type(self, function: str, kind: str) -> None:
         self._sense(function).filter_type = kind
+        self.unit.settings_changed()
 
     @command_for(_SENSES, ":SENSe#1:{}[:DC]:AVERage:TCONtrol?")
     def _filter_type(self, function: str) -> str:
@@ -444,12 +452,12 @@ class Keithley2450Interface(ScpiInterface):
 
     @command(":READ? [<string>], [<name>]*")
     def _read(self, buffer: str = "defbuffer1", *elements: str) -> str:
-        target = self._buffer(buffer)
+        target = self.buffer(buffer)
         return self._written(target, self.unit.measure(target), elements)
 
     @command(":FETCh? [<string>], [<name>]*")
     def _fetch(self, buffer: str = "defbuffer1", *elements: str) -> str:
-        target = self._buffer(buffer)
+        target = self.buffer(buffer)
         if target.count == 0:
             raise ScpiError(-230)
         return self._written(target, target.record(target.count), elements)
@@ -460,12 +468,12 @@ class Keithley2450Interface(ScpiInterface):
     def _measure_function(self, function: Any, buffer: str = "defbuffer1", *elements: str) -> str:
         self.unit.sense_function = function
         self.unit.settings_changed()
-        target = self._buffer(buffer)
+        target = self.buffer(buffer)
         return self._written(target, self.unit.measure(target), elements)
 
     @command(":MEASure? [<string>], [<name>]*")
     def _measure(self, buffer: str = "defbuffer1", *elements: str) -> str:
-        target = self._buffer(buffer)
+        target = self.buffer(buffer)
         return self._written(target, self.unit.measure(target), elements)
 
     def _written(self, buffer: ReadingBuffer, record: Record, elements: tuple[str, ...]) -> str:
@@ -485,12 +493,6 @@ class Keithley2450Interface(ScpiInterface):
         kind = ("<" if self._swapped else ">") + str(len(numbers)) + ("d" if self._format == "REAL" else "f")
         # Bytes travel as latin-1 text through the interface; the length is not sent (488.2 #0 form).
         return "#0" + struct.pack(kind, *numbers).decode("latin-1")
-
-    def _buffer(self, name: str) -> ReadingBuffer:
-        buffer = self.unit.buffers.get(name)
-        if buffer is None:
-            raise ScpiError(1115, text="Parameter error, buffer does not exist")
-        return buffer
 
     # Format
 
@@ -531,50 +533,50 @@ class Keithley2450Interface(ScpiInterface):
 
     @command(":TRACe:DELete <string>")
     def _delete(self, name: str) -> None:
-        self._buffer(name)
+        self.buffer(name)
         if name.startswith("defbuffer"):
             raise ScpiError(-221)
         del self.unit.buffers[name]
 
     @command(":TRACe:CLEar [<string>]")
     def _clear(self, name: str = "defbuffer1") -> None:
-        self._buffer(name).clear()
+        self.buffer(name).clear()
 
     @command(":TRACe:POINts <NRf>, [<string>]")
     def _set_points(self, points: float, name: str = "defbuffer1") -> None:
-        self._buffer(name).resize(_points(points))
+        self.buffer(name).resize(_points(points))
 
     @command(":TRACe:POINts? [<string>]")
     def _points_query(self, name: str = "defbuffer1") -> str:
-        return str(self._buffer(name).capacity)
+        return str(self.buffer(name).capacity)
 
     @command(":TRACe:ACTual? [<string>]")
     @command(":TRACe:ACTual:END? [<string>]")
     def _actual(self, name: str = "defbuffer1") -> str:
-        return str(self._buffer(name).count)
+        return str(self.buffer(name).count)
 
     @command(":TRACe:ACTual:STARt? [<string>]")
     def _actual_start(self, name: str = "defbuffer1") -> str:
-        return str(min(1, self._buffer(name).count))
+        return str(min(1, self.buffer(name).count))
 
     @command(":TRACe:FILL:MODE <CONTinuous|ONCE>, [<string>]")
     def _set_fill(self, mode: Any, name: str = "defbuffer1") -> None:
-        buffer = self._buffer(name)
+        buffer = self.buffer(name)
         if buffer.count:
             raise ScpiError(-221)
         buffer.fill = mode
 
     @command(":TRACe:FILL:MODE? [<string>]")
     def _fill(self, name: str = "defbuffer1") -> str:
-        return self._buffer(name).fill
+        return self.buffer(name).fill
 
     @command(":TRACe:TRIGger [<string>]")
     def _trace_trigger(self, name: str = "defbuffer1") -> None:
-        self.unit.measure(self._buffer(name))
+        self.unit.measure(self.buffer(name))
 
     @command(":TRACe:DATA? <NRf>, <NRf>, [<string>], [<name>]*")
     def _data(self, start: float, end: float, name: str = "defbuffer1", *elements: str) -> str:
-        buffer = self._buffer(name)
+        buffer = self.buffer(name)
         first, last = round(start), round(end)
         if not 1 <= first <= last <= buffer.count:
             raise ScpiError(-222)
@@ -607,10 +609,10 @@ class Keithley2450Interface(ScpiInterface):
 
     @command(":TRACe:STATistics:CLEar [<string>]")
     def _clear_statistics(self, name: str = "defbuffer1") -> None:
-        self._buffer(name)
+        self.buffer(name)
 
     def _values(self, name: str) -> list[float]:
-        buffer = self._buffer(name)
+        buffer = self.buffer(name)
         values = [record.value for record in buffer.records(1, buffer.count)]
         return values or [9.91e37]
 
@@ -626,11 +628,25 @@ class Keithley2450Interface(ScpiInterface):
             raise ScpiError(-224, kind)
         if amount <= 0 or not 0 <= delay <= 10_000:
             raise ScpiError(-222)
-        self.unit.trigger_loop = (name, (amount, delay, self._buffer(buffer)))
+        self.unit.trigger_loop = (name, (amount, delay, self.buffer(buffer)))
 
     @command(":INITiate[:IMMediate]")
     def _initiate(self) -> None:
         self.unit.start_loop()
+
+    @command("*OPC")
+    def _opc(self) -> None:
+        self.unit.finish()
+        self.status.events |= 1
+
+    @command("*OPC?")
+    def _opc_query(self) -> str:
+        self.unit.finish()
+        return "1"
+
+    @command("*WAI")
+    def _wai(self) -> None:
+        self.unit.finish()
 
     @command(":ABORt")
     def _abort(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from galvanode.clock import process_clock
@@ -54,6 +54,14 @@ _GAIN_ERROR = 3e-5
 _UNIT_CODES = {"VOLT": 0, "CURR": 1, "RES": 2}
 _NORMAL_LIMIT = 0.1
 """NORMAL off-state: current limit at 10 % of the present current range (8-139)."""
+_AUTOZERO = 2
+"""Conversions of reference and zero beside that of the signal, while autozero is on (6-55)."""
+_SHORTEST_LOOP_S = 1e-4
+_AUTO_DELAY_S = (0.05, 0.05, 0.003, 0.002, 0.001, 0.001, 0.001, 0.001, 0.001)
+"""Source autodelay by current range (2-111); a current source on its 1 A range takes twice the last."""
+_AUTO_DELAY_HIGH_CAPACITANCE_S = (0.1, 0.1, 0.02, 0.01, 0.01, 0.01, 0.005, 0.005, 0.005)
+USER_DELAYS = 5
+MOST_LISTED = 2500
 
 
 @dataclass
@@ -69,6 +77,10 @@ class Source:
     read_back: bool = True
     high_capacitance: bool = False
     off_state: OffState = "NORM"
+    user_delays: list[float] = field(default_factory=lambda: [0.0] * USER_DELAYS)
+    """s; for dynamic delay blocks of a trigger model, which are not simulated."""
+    listed: list[float] = field(default_factory=list[float])
+    """Levels of a list sweep."""
 
 
 @dataclass
@@ -94,10 +106,36 @@ class TriggerRun:
 
     buffer: ReadingBuffer
     next_time: float
+    """When the next reading is complete."""
     interval: float
     remaining: float
     """Readings still to take; ``inf`` for a loop that ends by time."""
     end_time: float
+    sweep: SweepRun | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A staircase as it was loaded into the trigger model."""
+
+    function: SourceFunction
+    levels: tuple[float, ...]
+    delay: float | None
+    """s, in addition to the source delay; None for autodelay."""
+    count: int
+    """Times that it runs; 0 for ever."""
+    ranging: Literal["AUTO", "BEST", "FIX"]
+    fail_abort: bool
+    buffer: ReadingBuffer
+
+
+@dataclass
+class SweepRun:
+    """Where a sweep stands."""
+
+    sweep: Sweep
+    point: int = 0
+    turn: int = 1
 
 
 class Keithley2450Unit:
@@ -133,7 +171,10 @@ class Keithley2450Unit:
         self.freeze_readings = False
         self.freeze_time = False
 
-        self._now = process_clock().now()
+        self._now = self._clock = process_clock().now()
+        """Up to when the cell has lived, and what the process clock said when it was looked at last."""
+        self._free_at = self._now
+        """When it will have done what it was told."""
         self._stamped = self._now
         self.output = False
         self.buffers: dict[str, ReadingBuffer] = {}
@@ -156,7 +197,8 @@ class Keithley2450Unit:
         self.over_voltage: float | None = None
         self.count = 1
         self.terminals = "FRON"
-        self.trigger_loop: tuple[str, tuple[Any, ...]] | None = None
+        self.trigger_loop: tuple[str, tuple[Any, ...]] | Sweep | None = None
+        self._unsettled = False
         self.run: TriggerRun | None = None
         self.buffers = {name: ReadingBuffer(name, DEFAULT_BUFFER, "CONT") for name in ("defbuffer1", "defbuffer2")}
         self._settled()
@@ -166,14 +208,30 @@ class Keithley2450Unit:
     def advance(self) -> None:
         """Let the cell live until now; a running trigger model takes its readings on the way."""
         now = process_clock().now()
+        if now < self._clock:  # a clock that begins anew
+            self._now = self._free_at = now
+        self._clock = now
+        self._go_to(now)
+
+    def _go_to(self, time: float) -> None:
+        """Let the cell live until a time, which may lie ahead of the process clock while the instrument is at work."""
         run = self.run
-        while run is not None and run.next_time <= now:
+        while run is not None and run.next_time <= time:
             self._live(run.next_time - self._now)
             self._now = max(self._now, run.next_time)
             self._take_scheduled(run)
             run = self.run
-        self._live(now - self._now)
-        self._now = now
+        if time > self._now:
+            self._live(time - self._now)
+            self._now = time
+
+    def busy(self) -> float:
+        """Seconds of process time until it has done what it was told."""
+        return max(0.0, self._free_at - process_clock().now())
+
+    def _spend(self, seconds: float) -> None:
+        """Be at work for a time on top of what is under way."""
+        self._free_at = max(self._now, self._free_at) + seconds
 
     def _live(self, duration: float) -> None:
         if duration <= 0.0:
@@ -229,13 +287,17 @@ class Keithley2450Unit:
         self._lowest_range = ranges.index(sense.range_lower_limit)
         averaged = sense.filter_count if sense.filter_on else 1
         self._averaging = 1.0 / math.sqrt(sense.nplc * averaged)
-        self._aperture = sense.nplc / POWER_LINE_HZ
+        conversions = 1 + (_AUTOZERO if sense.autozero else 0)
+        repeated = averaged if sense.filter_type == "REP" else 1
+        self._duration = sense.nplc / POWER_LINE_HZ * conversions * repeated
         self._flags = (
             (OUTPUT_ON if self.output else 0)
             | (FOUR_WIRE if four_wire else 0)
             | (READ_BACK if source.read_back else 0)
             | _UNIT_CODES[function] << 8
             | _UNIT_CODES[self.source_function] << 12
+            | max(self._lowest_range, self._fixed_range or 0) << 16
+            | RANGES[self.source_function].index(source.range) << 20
         )
 
     def _present_range(self, function: SourceFunction) -> float:
@@ -255,6 +317,7 @@ class Keithley2450Unit:
         changed = on != self.output
         self.output = on
         if changed:
+            self._unsettled = on
             self._settled()
             details: dict[str, Any] = {"on": on}
             if on:
@@ -279,6 +342,7 @@ class Keithley2450Unit:
         highest = _LEVELS[function][-1] if source.range_auto else OVER_RANGE * source.range
         if not abs(level) <= highest * (1 + 1e-12):
             raise ScpiError(-222)
+        self._unsettled |= level != source.level
         source.level = level
         if source.range_auto:
             source.range = cover(function, abs(level))
@@ -342,15 +406,37 @@ class Keithley2450Unit:
     # Measure
 
     def measure(self, buffer: ReadingBuffer) -> Record:
-        """Take ``count`` readings into a buffer and return the last one."""
+        """Take ``count`` readings into a buffer, one after the other, and return the last one."""
         if self.run is not None:
             raise ScpiError(-213)
-        record = self._reading(self._now)
+        start = self._free_at
+        if start < self._now:
+            start = self._now
+        if self._unsettled:
+            start += self._settling()
+        if start > self._now:
+            self._go_to(start)
+        record = self._reading(start)
         buffer.append(record)
         for _ in range(self.count - 1):
-            record = self._reading(self._now)
+            start += self._duration
+            self._go_to(start)
+            record = self._reading(start)
             buffer.append(record)
+        self._free_at = start + self._duration
         return record
+
+    def autozero_once(self) -> None:
+        """Measure reference and zero once."""
+        self._spend(_AUTOZERO * self._sense.nplc / POWER_LINE_HZ)
+
+    def _settling(self) -> float:
+        """Source delay before the first reading after the source went on or changed its level, s."""
+        self._unsettled = False
+        if not self.output:
+            return 0.0
+        source = self.sources[self.source_function]
+        return auto_delay(self.source_function, source) if source.delay_auto else source.delay
 
     def _reading(self, at: float) -> Record:
         volts, amps, limited = self.terminals_now()
@@ -383,32 +469,86 @@ class Keithley2450Unit:
             if self.over_voltage is not None and self.over_voltage_acts():
                 flags |= OVER_VOLTAGE
         if not self.freeze_time:
-            # A reading takes its aperture even where simulated time stands still.
-            self._stamped = max(at, self._stamped + self._aperture)
+            self._stamped = at
         return Record(self._stamped, value, source, flags)
 
     # Trigger model
 
     def start_loop(self) -> None:
-        """``:INIT``: run the loaded loop."""
+        """``:INIT``: run the loop or sweep that is loaded."""
         if self.run is not None:
             raise ScpiError(-213)
         if self.trigger_loop is None:
             raise ScpiError(-221)
+        if isinstance(self.trigger_loop, Sweep):
+            self._start_sweep(self.trigger_loop)
+            return
         kind, (amount, delay, buffer) = self.trigger_loop
-        interval = max(delay + self._aperture, 1e-4)
-        first = self._now + interval
+        interval = max(delay + self._duration, _SHORTEST_LOOP_S)
+        start = max(self._now, self._free_at)
         if kind == "SIMPLELOOP":
-            self.run = TriggerRun(buffer, first, interval, amount, math.inf)
+            self.run = TriggerRun(buffer, start + interval, interval, amount, math.inf)
         else:
-            self.run = TriggerRun(buffer, first, interval, math.inf, self._now + amount)
+            self.run = TriggerRun(buffer, start + interval, interval, math.inf, start + amount)
+
+    def _start_sweep(self, sweep: Sweep) -> None:
+        self.select_source(sweep.function)
+        source = self.sources[sweep.function]
+        if sweep.ranging == "AUTO":
+            source.range_auto = True
+        elif sweep.ranging == "BEST":
+            source.range = cover(sweep.function, max(abs(level) for level in sweep.levels))
+            source.range_auto = False
+        sweep.buffer.clear()
+        self.set_level(sweep.function, sweep.levels[0])
+        self.set_output(True)
+        self.run = TriggerRun(sweep.buffer, 0.0, 0.0, math.inf, math.inf, SweepRun(sweep))
+        self._await_point(self.run, sweep.delay, max(self._now, self._free_at))
+
+    def _await_point(self, run: TriggerRun, delay: float | None, start: float) -> None:
+        """Plan the reading of the level that has just been set."""
+        settling = self._settling()
+        if delay is None:
+            source = self.sources[self.source_function]
+            delay = 0.0 if source.delay_auto else auto_delay(self.source_function, source)
+        run.next_time = start + max(delay + settling + self._duration, _SHORTEST_LOOP_S)
 
     def _take_scheduled(self, run: TriggerRun) -> None:
-        kept = run.buffer.append(self._reading(run.next_time))
+        record = self._reading(run.next_time)
+        kept = run.buffer.append(record)
+        if run.sweep is not None:
+            self._next_point(run, run.sweep, bool(record.flags & IN_LIMIT))
+            return
         run.remaining -= 1
         run.next_time += run.interval
         if not kept or run.remaining <= 0 or run.next_time > run.end_time:
             self.run = None
+
+    def _next_point(self, run: TriggerRun, at: SweepRun, limited: bool) -> None:
+        """Go on to the next level, or end with the output off, as the trigger model of a sweep does."""
+        sweep = at.sweep
+        at.point += 1
+        if at.point == len(sweep.levels):
+            at.point, at.turn = 0, at.turn + 1
+        over = at.point == 0 and sweep.count and at.turn > sweep.count
+        if over or (limited and sweep.fail_abort):
+            self.run = None
+            self.set_output(False)
+            return
+        self.set_level(sweep.function, sweep.levels[at.point])
+        self._await_point(run, sweep.delay, run.next_time)
+
+    def finish(self) -> None:
+        """``*WAI`` and ``*OPC?``: be at work until the trigger model is idle. One without end is not waited for."""
+        while (run := self.run) is not None and self._ends(run):
+            self._go_to(run.next_time)
+            self._free_at = max(self._free_at, self._now)
+
+    @staticmethod
+    def _ends(run: TriggerRun) -> bool:
+        if run.sweep is not None:
+            return run.sweep.sweep.count > 0
+        return run.remaining < math.inf or run.end_time < math.inf
 
     def abort(self) -> None:
         """``:ABOR``: stop the trigger model."""
@@ -434,3 +574,12 @@ def covering(function: str, value: float) -> float:
     ranges = RANGES[function]
     # A range is selected by values up to its name; 105 % of it is for signals, not for names.
     return ranges[min(bisect_left(ranges, value * (1 - 1e-12)), len(ranges) - 1)]
+
+
+def auto_delay(function: SourceFunction, source: Source) -> float:
+    """Return what a source with autodelay waits for after a change, s (manual 2-111)."""
+    amps = source.range if function == "CURR" else cover("CURR", source.limit)
+    number = CURRENT_RANGES.index(amps)
+    table = _AUTO_DELAY_HIGH_CAPACITANCE_S if source.high_capacitance else _AUTO_DELAY_S
+    doubled = function == "CURR" and amps == CURRENT_RANGES[-1] and not source.high_capacitance
+    return table[number] * (2.0 if doubled else 1.0)

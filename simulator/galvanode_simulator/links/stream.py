@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from galvanode_simulator.wire import Disconnected, Framer, Wire
@@ -12,13 +13,18 @@ _LOOK_S = 0.005
 
 
 class ReplyStream:
-    """One conversation over a byte stream. A late reply holds up those behind it, as in a real line."""
+    """One conversation over a byte stream. A late reply holds up those behind it, as in a real line.
+
+    The instrument hears a message when it has done what it was told before, whoever told it.
+    """
 
     def __init__(self, wire: Wire, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> None:
         self._wire = wire
         self._send = send
         self._hang_up = hang_up
         self._framer = Framer()
+        self._waiting: deque[bytes] = deque()
+        self._turn: asyncio.TimerHandle | None = None
         self._free_at = 0.0
         self._timers: set[asyncio.TimerHandle] = set()
         self._look: asyncio.TimerHandle | None = None
@@ -26,22 +32,36 @@ class ReplyStream:
             self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._listen)
 
     def feed(self, data: bytes) -> None:
-        """Execute the messages that are complete now."""
-        for message in self._framer.feed(data):
+        """Execute the messages that are complete now, each in its turn."""
+        self._waiting.extend(self._framer.feed(data))
+        if self._turn is None:
+            self._work()
+
+    def _work(self) -> None:
+        self._turn = None
+        while self._waiting:
+            busy = self._wire.busy()
+            if busy > 0.0:
+                self._turn = asyncio.get_running_loop().call_later(busy, self._work)
+                return
             try:
-                replies = self._wire.exchange(message)
+                replies = self._wire.exchange(self._waiting.popleft())
             except Disconnected:
                 self.close()
                 self._hang_up()
                 return
-            for reply in replies:
-                self._reply(reply.data, reply.delay)
+            if replies:
+                busy = self._wire.busy()
+                for reply in replies:
+                    self._reply(reply.data, reply.delay + busy)
 
     def close(self) -> None:
         """Forget what is under way."""
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+        for pending in (self._look, self._turn):
+            if pending is not None:
+                pending.cancel()
+        self._look = self._turn = None
+        self._waiting.clear()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from typing import Literal
 
 from galvanode.engine.ends import TIME_TOLERANCE_S
-from galvanode.engine.watch import Tripped
+from galvanode.engine.errors import Tripped
 from galvanode.errors import GalvanodeError
 from galvanode.recipe.program import ProfilePlan, Step
 

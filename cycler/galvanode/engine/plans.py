@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
+from galvanode.engine.errors import Failed
+from galvanode.engine.trust import inside
 from galvanode.errors import GalvanodeError
+from galvanode.instrument.roles import Envelope
 from galvanode.instrument.tasks import (
     Cutoff,
     HoldCurrent,
@@ -17,7 +20,16 @@ from galvanode.instrument.tasks import (
     Task,
 )
 from galvanode.recipe.formula import parts
-from galvanode.recipe.program import OPEN_CIRCUIT, Condition, ImpedancePlan, Operand, Step, SweepPlan, Variable
+from galvanode.recipe.program import (
+    OPEN_CIRCUIT,
+    Condition,
+    ImpedancePlan,
+    Operand,
+    Step,
+    SweepPlan,
+    Variable,
+    Window,
+)
 
 _LONGEST_S = 30 * 86400.0
 """Asked of an instrument where only the host knows when a step ends (a charge, say)."""
@@ -50,14 +62,7 @@ def task_of(
     step: Step, value: Callable[[Operand], float], current_limit: float, open_circuit: float | None
 ) -> tuple[Task, tuple[Cutoff, ...]]:
     """Return the task for an instrument that runs a step by itself, and the ends that it watches itself."""
-    interval = step.poll_s if step.record.every_s is None else min(step.record.every_s, step.poll_s)
-    times = [value(item.value) for item in plain_ends(step) if item.quantity == "time"]
-    duration = min(times, default=_LONGEST_S)
-    cutoffs = tuple(
-        Cutoff("voltage" if item.quantity == "voltage" else "current", item.comparison, value(item.value))
-        for item in plain_ends(step)
-        if item.quantity in ("voltage", "current") and not item.magnitude
-    )
+    duration, interval, cutoffs = _duration(step, value), _interval(step), _cutoffs(step, value)
     if step.mode == "sweep" and step.sweep is not None:
         plan = step.sweep
         vertices = tuple(value(vertex) for vertex in plan.vertices)
@@ -70,7 +75,68 @@ def task_of(
         raise GalvanodeError(f"step {step.step_id} ({step.name}) has no set point")
     if step.mode == "current":
         return HoldCurrent(value(step.setpoint), duration, interval), cutoffs
-    return HoldVoltage(value(step.setpoint), current_limit, duration, interval), cutoffs
+    if step.mode == "voltage":
+        return HoldVoltage(value(step.setpoint), current_limit, duration, interval), cutoffs
+    raise GalvanodeError(f"step {step.step_id} ({step.name}): no task of an instrument is {step.mode!r}")
+
+
+def _duration(step: Step, value: Callable[[Operand], float]) -> float:
+    times = [value(item.value) for item in plain_ends(step) if item.quantity == "time"]
+    return min(times, default=_LONGEST_S)
+
+
+def _interval(step: Step) -> float:
+    return step.poll_s if step.record.every_s is None else min(step.record.every_s, step.poll_s)
+
+
+def _cutoffs(step: Step, value: Callable[[Operand], float]) -> tuple[Cutoff, ...]:
+    return tuple(
+        Cutoff("voltage" if item.quantity == "voltage" else "current", item.comparison, value(item.value))
+        for item in plain_ends(step)
+        if item.quantity in ("voltage", "current") and not item.magnitude
+    )
+
+
+def setpoint_of(step: Step, value: Callable[[Operand], float]) -> float | None:
+    """Return the set point as it is now. Raises ``Failed`` for one that the step must not have."""
+    if step.setpoint is None:
+        return None
+    setpoint = value(step.setpoint)
+    if step.sign != 0 and not setpoint * step.sign > 0:
+        raise Failed(f"the set point of {step.name} comes to {abs(setpoint):g}; its magnitude must be above 0")
+    window = {"current": step.limits.current, "voltage": step.limits.voltage}.get(step.mode, Window())
+    if not inside(setpoint, window):
+        raise Failed(f"the set point of {step.name} comes to {setpoint:.6g}, outside its limits")
+    return setpoint
+
+
+def scan_rate(step: Step, value: Callable[[Operand], float]) -> float:
+    """Return the rate of a sweep, V/s. Raises ``Failed`` for none."""
+    rate = 0.0 if step.sweep is None else value(step.sweep.rate)
+    if not 0.0 < rate < math.inf:
+        raise Failed(f"the rate of {step.name} comes to {rate:g} V/s; it must be above 0")
+    return rate
+
+
+def current_limit(step: Step, value: Callable[[Operand], float], envelope: Envelope) -> float:
+    """Magnitude that a held voltage may draw: the smallest of what cell, recipe and step allow, A."""
+    window = step.limits.current
+    allowed = [envelope.current_max]
+    if window.min is not None and window.max is not None:
+        allowed.append(max(abs(window.min), abs(window.max)))
+    if step.current_limit is not None:
+        allowed.append(value(step.current_limit))
+    if not min(allowed) > 0:
+        raise Failed(f"the current limit of {step.name} comes to {min(allowed):g} A; it must be above 0")
+    return min(allowed)
+
+
+def refuse_outside(step: Step, volts: Iterable[float] = (), amps: Iterable[float] = ()) -> None:
+    """Raise ``Failed`` for what would leave the step's limits: known only now, and nothing is sent yet."""
+    for values, window, unit in ((volts, step.limits.voltage, "V"), (amps, step.limits.current, "A")):
+        for value in values:
+            if not inside(value, window):
+                raise Failed(f"{step.name} comes to {value:.6g} {unit}, outside its limits")
 
 
 def expected_s(task: Task) -> float:

@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeVar
 from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.clock import Clock
 from galvanode.engine.control import Refused
+from galvanode.engine.errors import Unanswerable
 from galvanode.engine.position import Position
-from galvanode.engine.run import Run, Unanswerable
+from galvanode.engine.run import Run
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import OpenBench, OpenChannel

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from galvanode.engine.ends import MEASURED, Ending, Moment, Verdict, parts_of, test_of
+from galvanode.engine.errors import Failed
 from galvanode.engine.position import LoopPosition, Position
-from galvanode.errors import GalvanodeError
 from galvanode.recipe.formula import evaluate
 from galvanode.recipe.program import (
     CYCLE_QUANTITIES,
@@ -31,10 +31,6 @@ from galvanode.recipe.program import (
 _TIME_TOLERANCE_S = 1e-6
 _MOST_BETWEEN_STEPS = 10_000
 """Instructions in a row without a step: beyond it the program goes round in a circle."""
-
-
-class Failed(GalvanodeError):
-    """The recipe says that this is a failure, or asks for what cannot be."""
 
 
 class Walk:

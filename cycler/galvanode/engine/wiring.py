@@ -45,6 +45,20 @@ class Wiring:
         self._connected: Carrier | None = None
 
     @property
+    def the_cycler(self) -> CyclerChannel:
+        """The cycler. Raises ``NotWired`` if the channel has none."""
+        if self.cycler is None:
+            raise NotWired("the channel has no cycler")
+        return self.cycler
+
+    @property
+    def the_analyzer(self) -> ScriptedChannel:
+        """The analyzer. Raises ``NotWired`` if the channel has none."""
+        if self.analyzer is None:
+            raise NotWired("the channel has no analyzer")
+        return self.analyzer
+
+    @property
     def instruments(self) -> list[CyclerChannel | ScriptedChannel]:
         """Those that can drive the cell."""
         return [item for item in (self.cycler, self.analyzer) if item is not None]
@@ -67,6 +81,11 @@ class Wiring:
         """Return what an instrument can do; None if the channel has no such instrument."""
         instrument = self.cycler if carrier == "cycler" else self.analyzer
         return None if instrument is None else instrument.capabilities
+
+    @property
+    def first(self) -> Carrier:
+        """The instrument that a channel is looked at with before any step: the cycler, where there is one."""
+        return "analyzer" if self.cycler is None else "cycler"
 
     async def identify(self) -> list[Identity]:
         """Ask every instrument who it is."""
@@ -102,10 +121,7 @@ class Wiring:
         self._connected = None
 
     def _instrument(self, carrier: Carrier) -> CyclerChannel | ScriptedChannel:
-        instrument = self.cycler if carrier == "cycler" else self.analyzer
-        if instrument is None:
-            raise NotWired(f"the channel has no {carrier}")
-        return instrument
+        return self.the_cycler if carrier == "cycler" else self.the_analyzer
 
 
 def _can(carrier: Carrier, capabilities: Capabilities, step: Step) -> bool:

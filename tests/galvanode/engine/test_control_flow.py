@@ -9,8 +9,9 @@ import pytest
 from tests.galvanode.engine.test_run import SHORT_CIRCUIT, after, finish, make, program, step, when
 
 from galvanode.engine.ends import Ending
+from galvanode.engine.errors import Unanswerable
 from galvanode.engine.position import Position
-from galvanode.engine.run import Run, Unanswerable
+from galvanode.engine.run import Run
 from galvanode.recipe.program import (
     Action,
     AllOf,

@@ -1,0 +1,183 @@
+"""What a carrier works with: a run's instruments, its way through the program, its book, what is asked of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from galvanode.clock import Clock
+from galvanode.engine.book import Book
+from galvanode.engine.ends import Verdict
+from galvanode.engine.errors import CommunicationLost, Tripped
+from galvanode.engine.plans import open_circuit_is_needed
+from galvanode.engine.position import Position
+from galvanode.engine.stopping import Block
+from galvanode.engine.summons import Summons
+from galvanode.engine.walk import Walk
+from galvanode.engine.watch import Watch
+from galvanode.engine.wiring import Carrier, Wiring
+from galvanode.instrument.links.base import LinkError
+from galvanode.instrument.reading import Reading
+from galvanode.instrument.roles import CyclerChannel, Envelope
+from galvanode.instrument.tasks import OpenCircuit
+from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Step
+
+READ_ATTEMPTS = 3
+_LATE_S = 0.1
+"""Real seconds by which a reading may start late before that is recorded."""
+_OPEN_CIRCUIT_S = 2.0
+_MOST_LOOKS = 30
+
+
+@dataclass
+class Workplace:
+    """One run's. What a step needs from its beginning to its end, whatever carries it out."""
+
+    envelope: Envelope
+    wiring: Wiring
+    clock: Clock
+    walk: Walk
+    book: Book
+    summons: Summons
+    temperature: Callable[[], float | None]
+    """Of the cell, K; None where none is measured."""
+    step: Step | None = None
+    """The step under way, or the last one."""
+    reading: Reading | None = None
+    """The last one, for people."""
+    question: Ask | None = None
+    """What somebody has to answer before the run goes on."""
+    real_time: bool = field(init=False)
+    """Time passes by itself, so that a reading can be late."""
+
+    def __post_init__(self) -> None:
+        self.real_time = math.isfinite(self.clock.speed)
+
+    @property
+    def position(self) -> Position:
+        """Where the run stands."""
+        return self.book.position
+
+    # --- a step ----------------------------------------------------------------------------------------
+
+    async def connect(self, step: Step, carrier: Carrier, *, goes_on: bool) -> None:
+        """Let an instrument have the cell for a step, and measure the rest voltage if the step refers to it.
+
+        ``goes_on`` says that the step can be taken up in its middle: then the rest voltage measured before holds.
+        """
+        if await self.wiring.switch_to(carrier) or carrier == "analyzer":
+            self.book.passing = None
+        self.step = step
+        variables = self.position.variables
+        known = goes_on and self.position.in_step and OPEN_CIRCUIT in variables
+        if open_circuit_is_needed(step) and not known:
+            variables[OPEN_CIRCUIT] = await self.rest_voltage(carrier)
+
+    def begin(
+        self,
+        step: Step,
+        setpoint: float | None,
+        began: float,
+        current_floor: float,
+        *,
+        held: float | None = None,
+        record_all: bool = False,
+    ) -> Watch:
+        """Write down that a step begins, or goes on, at ``began``; return what watches its readings.
+
+        ``held`` is the current that must flow, A; ``record_all`` makes a sample of each reading.
+        """
+        self.book.count_what_passed(began)
+        loops, endings = self.position.loops, self.walk.endings
+        watch = Watch(
+            step,
+            self.book,
+            held=held,
+            blocks=[Block(loop_id, loops[loop_id], found) for loop_id, found in endings.items() if found],
+            value=self.walk.value,
+            current_floor=current_floor,
+            began=began,
+            record_all=record_all,
+        )
+        self.book.open_step(step.step_id, step.name, step.mode, setpoint, began)
+        return watch
+
+    def end(self, watch: Watch, reason: str, asked: str | None = None) -> None:
+        """Write down why a step ended and move the position on, or leave it where it stands if that was ``asked``.
+
+        Raises ``Tripped`` for a fault, ``Failed`` where the recipe says so.
+        """
+        if watch.fault is not None:
+            raise Tripped(watch.fault)
+        self.book.passing = watch.passing
+        self.book.close_step(reason)
+        if watch.verdict is None and reason is asked:
+            return
+        p = self.position
+        p.in_step = False
+        p.last_step = watch.keep(self.temperature())
+        if watch.left_block is not None:
+            self.book.note("detected", reason, loop=watch.left_block)
+        self.walk.act(watch.verdict or Verdict(Action(), reason), watch.left_block)
+
+    def note_if_late(self, wake: float) -> None:
+        """Write down that a reading begins late, if it does."""
+        if not self.real_time:
+            return
+        late_s = (self.clock.now() - wake) / self.clock.speed
+        if late_s > _LATE_S:
+            self.book.note("late_poll", f"a reading began {late_s:.3f} s late", late_s=late_s)
+
+    # --- the cycler ------------------------------------------------------------------------------------
+
+    async def send(self, cycler: CyclerChannel, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a set point; a lost message is repeated once, from the safe state."""
+        try:
+            await send()
+        except LinkError as error:
+            self.book.note("link", f"set point not confirmed, sent again: {error}")
+            await cycler.make_safe()
+            await send()
+
+    async def read(self, cycler: CyclerChannel) -> Reading:
+        """Read; a lost answer is asked for again."""
+        try:
+            return await cycler.read()
+        except LinkError as error:
+            return await self.read_again(cycler, error)
+
+    async def read_again(self, cycler: CyclerChannel, error: LinkError) -> Reading:
+        """Read after a failure; bounded, since current flows unwatched meanwhile. Raises ``CommunicationLost``."""
+        for attempt in range(2, READ_ATTEMPTS + 1):
+            self.book.note("link", f"reading failed, attempt {attempt} of {READ_ATTEMPTS}: {error}")
+            try:
+                return await cycler.read()
+            except LinkError as again:
+                error = again
+        raise CommunicationLost(str(error))
+
+    # --- the rest voltage ------------------------------------------------------------------------------
+
+    async def rest_voltage(self, carrier: Carrier) -> float:
+        """Measure the rest voltage with the instrument that has the cell, V."""
+        if carrier == "analyzer":
+            return await self._rest_voltage_by_script()
+        cycler = self.wiring.the_cycler
+        await cycler.rest()
+        self.book.count_what_passed(self.clock.now())
+        return (await self.read(cycler)).voltage
+
+    async def _rest_voltage_by_script(self) -> float:
+        analyzer = self.wiring.the_analyzer
+        await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
+        readings: list[Reading] = []
+        for _ in range(_MOST_LOOKS):
+            await self.summons.sleep(self.clock.now() + _OPEN_CIRCUIT_S / 2)
+            collected = await analyzer.collect()
+            readings += [item for item in collected.items if isinstance(item, Reading)]
+            if collected.finished:
+                break
+        if not readings:
+            raise Tripped("the rest voltage could not be measured")
+        return readings[-1].voltage

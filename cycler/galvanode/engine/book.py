@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from galvanode.clock import Clock
 from galvanode.engine.position import Position
+from galvanode.states import RunState
 from galvanode.store.records import Event, RunCommit, Sample, StepRecord
 
 
@@ -86,7 +87,7 @@ class Book:
             self.position.count(current * (now - then), voltage)
             self.passing = None
 
-    def take(self, state: str, end_reason: str | None) -> RunCommit | None:
+    def take(self, state: RunState, end_reason: str | None) -> RunCommit | None:
         """Return all that was written since the last call, with the position that belongs to it; None if nothing."""
         if not (self.samples or self._steps or self._events or self.changed):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S
 from galvanode.engine.position import Position
 from galvanode.recipe.program import Record, Step

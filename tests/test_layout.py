@@ -11,6 +11,7 @@ import pytest
 
 import galvanode
 from galvanode.document import parse_document
+from galvanode_drivers import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,17 +26,22 @@ def test_no_package_of_ours_is_called_cycler():
     assert "galvanode" not in packages_distributions().get("cycler", [])
 
 
-def test_every_driver_module_is_found_through_an_entry_point():
+def folders(root: str) -> set[str]:
+    return {path.parent.name for path in (ROOT / root).glob("*/__init__.py")}
+
+
+def test_a_family_is_a_folder_of_one_name_among_drivers_simulators_and_tests():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {target.split(":")[0] for target in project["entry-points"]["galvanode.drivers"].values()}
-    modules = {
-        f"galvanode_drivers.{path.stem}"
-        for path in (ROOT / "drivers" / "galvanode_drivers").glob("*.py")
-        if path.stem != "__init__"
-    }
-    assert named <= modules
-    # What a family needs beside its driver bears the driver's name: palmsens_script.py beside palmsens.py.
-    assert all(any(module == name or module.startswith(f"{name}_") for name in named) for module in modules)
+    assert project["entry-points"]["galvanode.families"] == {"galvanode": "galvanode_drivers:FAMILIES"}
+    named = folders("drivers/galvanode_drivers")
+    assert named == set(FAMILIES)
+    assert named <= folders("simulator/galvanode_simulator")
+    for name, family in FAMILIES.items():
+        assert family.name == name
+        assert family.driver.startswith(f"galvanode_drivers.{name}.")
+        assert family.simulator == f"galvanode_simulator.{name}:SIMULATOR"
+        assert (ROOT / "tests" / "galvanode_drivers" / name).is_dir()
+        assert (ROOT / "tests" / "galvanode_simulator" / name).is_dir()
 
 
 def test_constraints_pin_versions_and_name_no_address():

@@ -321,12 +321,12 @@ def reproduce(
 
 @instruments_app.command("list")
 def instruments_list() -> None:
-    """List the installed drivers."""
-    from galvanode.instrument.bench import driver_classes
+    """List the installed instrument families: the driver's name in a bench file, what it drives, as what."""
+    from galvanode.instrument.family import families
 
-    table = Table("driver", "instrument")
-    for name, driver in sorted(driver_classes().items()):
-        table.add_row(name, (driver.__doc__ or "").split("\n")[0])
+    table = Table("driver", "instruments", "role", "simulated")
+    for name, family in families().items():
+        table.add_row(name, family.title, family.role, "yes" if family.simulator else "no")
     out.print(table)
 
 

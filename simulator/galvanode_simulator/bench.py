@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from galvanode.document import did_you_mean, validate
-from galvanode.instrument.bench import Bench, InstrumentEntry, read_bench
-from galvanode.units import Kelvin, KelvinPerSecond, Ohms, Seconds
+from galvanode.instrument.bench import Bench, Reference, read_bench
+from galvanode.instrument.family import families
+from galvanode.units import Ohms
 from galvanode_simulator.cells import CELLS, Cell, ResistorCell, build_cell
-from galvanode_simulator.faults import Fault
-from galvanode_simulator.instruments.emstat4 import EmStat4Interface
-from galvanode_simulator.instruments.emstat4_models import MODELS
-from galvanode_simulator.instruments.emstat4_unit import EmStat4Unit
-from galvanode_simulator.instruments.espec import ZERO_CELSIUS, ChamberModel, EspecInterface
-from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.family import CellChoice, Model, SimulatedUnit, UnitSettings, UnitSimulator
 from galvanode_simulator.noise import seeded
 from galvanode_simulator.shared_cell import SharedCell
 from galvanode_simulator.wire import Wire
@@ -29,54 +24,6 @@ EventSink = Callable[[str, str, dict[str, Any]], None]
 
 RESISTOR = "resistor"
 """Name of the plain resistor among the cells."""
-
-
-class _Simulated(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    instrument: str | None = None
-    """Driver whose simulated instrument it is, where another driver is to drive it: a laboratory's own, under test."""
-    seed: int = 0
-    link: Literal["tcp", "serial"] = "tcp"
-    port: int | None = Field(default=None, ge=0, le=65535)
-    faults: list[Fault] = []
-
-
-class SimulatedCycler(_Simulated):
-    """The ``simulated:`` section of a source-measure unit."""
-
-    cell: str
-    chamber: str | None = None
-    overrides: dict[str, Any] = {}
-    lead_resistance: Ohms = Field(default=0.1, ge=0)
-    ideal: bool = False
-    """Every reading is true to the last digit sent: no noise, no gain error, no ranges' resolution."""
-
-
-class SimulatedPotentiostat(_Simulated):
-    """The ``simulated:`` section of a PalmSens instrument: a cell of its own, or that of another instrument."""
-
-    model: Literal["emstat4_lr", "emstat4_hr", "emstat_pico", "nexus"] = "emstat4_hr"
-    cell: str | None = None
-    cell_of: str | None = None
-    chamber: str | None = None
-    overrides: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _one_cell(self) -> Self:
-        if (self.cell is None) == (self.cell_of is None):
-            raise ValueError("expected either 'cell', a simulated cell, or 'cell_of', the name of another instrument")
-        return self
-
-
-class SimulatedChamber(_Simulated):
-    """The ``simulated:`` section of a chamber."""
-
-    ambient: Kelvin = 25.0 + ZERO_CELSIUS
-    ramp: KelvinPerSecond = Field(default=3.0 / 60.0, gt=0)
-    time_constant: Seconds = Field(default=120.0, gt=0)
-    highest: Kelvin = 150.0 + ZERO_CELSIUS
-    lowest: Kelvin = -40.0 + ZERO_CELSIUS
 
 
 class ResistorParameters(BaseModel):
@@ -98,19 +45,20 @@ class SimulatedInstrument:
     port: int | None
     wire: Wire
     model: Any
-    """``Keithley2450Unit``, ``EmStat4Unit`` or ``ChamberModel``."""
+    """The family's own ``Model``."""
 
     def report_to(self, sink: EventSink | None) -> None:
         """Send the instrument's events to ``sink``."""
+        model: Model = self.model
         if sink is None:
-            self.model.on_event = None
+            model.on_event = None
             return
         name = self.name
 
         def report(kind: str, details: dict[str, Any]) -> None:
             sink(name, kind, details)
 
-        self.model.on_event = report
+        model.on_event = report
 
 
 def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
@@ -118,42 +66,8 @@ def build_bench(bench: Bench, seed: int = 0) -> dict[str, SimulatedInstrument]:
 
     The same bench and seed give the same cells and the same noise.
     """
-    instruments: dict[str, SimulatedInstrument] = {}
-    chambers: dict[str, ChamberModel] = {}
-    potentiostats: list[str] = []
-    for name, entry in bench.instruments.items():
-        if entry.simulated is not None and _kind(entry) == "espec":
-            settings = validate(bench.document, SimulatedChamber, ("instruments", name, "simulated"))
-            chambers[name] = _chamber(settings, seeded(seed, settings.seed, name))
-            instruments[name] = _instrument(bench, name, settings, EspecInterface(chambers[name]), chambers[name])
-    for name, entry in bench.instruments.items():
-        if entry.simulated is None or name in instruments:
-            continue
-        if _kind(entry) == "emstat4":
-            potentiostats.append(name)
-            continue
-        if _kind(entry) != "keithley2450":
-            key = "driver" if _kind(entry) == entry.driver else "instrument"
-            raise bench.document.error(
-                ("instruments", name, *(() if key == "driver" else ("simulated",)), key),
-                f"{key!r} is {_kind(entry)!r}, which has no simulator; expected 'keithley2450', 'emstat4' or 'espec'",
-            )
-        settings = validate(bench.document, SimulatedCycler, ("instruments", name, "simulated"))
-        own_seed = seeded(seed, settings.seed, name)
-        temperature = _temperature(bench, name, settings, chambers)
-        cell = _cell(bench, name, settings, own_seed)
-        unit = Keithley2450Unit(cell, own_seed, temperature, settings.lead_resistance, ideal=settings.ideal)
-        interface = Keithley2450Interface(unit, serial_number=f"{own_seed % 10**8:08d}")
-        instruments[name] = _instrument(bench, name, settings, interface, unit)
-    shared: dict[str, SharedCell] = {}
-    for name in potentiostats:
-        instruments[name] = _potentiostat(bench, name, seed, instruments, chambers, shared)
-    return {name: instruments[name] for name in bench.instruments if name in instruments}
-
-
-def _kind(entry: InstrumentEntry) -> str:
-    """Name of the driver that a simulated instrument is made for."""
-    return str((entry.simulated or {}).get("instrument") or entry.driver)
+    builder = _Builder(bench, seed)
+    return {name: builder.finished(name) for name, entry in bench.instruments.items() if entry.simulated is not None}
 
 
 def read_and_build(path: Path, seed: int = 0) -> dict[str, SimulatedInstrument]:
@@ -161,83 +75,147 @@ def read_and_build(path: Path, seed: int = 0) -> dict[str, SimulatedInstrument]:
     return build_bench(read_bench(path), seed)
 
 
-def _instrument(bench: Bench, name: str, settings: _Simulated, device: Any, model: Any) -> SimulatedInstrument:
-    driver = bench.instruments[name].driver
-    wire = Wire(name, driver, device, settings.faults)
-    return SimulatedInstrument(name, driver, bench.resource(name), settings.link, settings.port, wire, model)
+class _Builder:
+    """Builds units when they are asked for: one may be wired to the cell of another, or stand in its air."""
 
+    def __init__(self, bench: Bench, seed: int) -> None:
+        self.bench = bench
+        self.seed = seed
+        self._built: dict[str, tuple[SimulatedUnit, UnitSettings]] = {}
+        self._under_way: list[str] = []
+        self._shared: dict[Reference, SharedCell] = {}
 
-def _chamber(settings: SimulatedChamber, seed: int) -> ChamberModel:
-    return ChamberModel(
-        seed,
-        ambient=settings.ambient,
-        ramp=settings.ramp,
-        time_constant=settings.time_constant,
-        highest=settings.highest,
-        lowest=settings.lowest,
-    )
+    def is_simulated(self, name: str) -> bool:
+        """Whether a bench has such an instrument, and simulated."""
+        return name in self.bench.instruments and self.bench.instruments[name].simulated is not None
 
+    def finished(self, name: str) -> SimulatedInstrument:
+        """Return a unit with its wire."""
+        unit, settings = self._unit(name)
+        driver = self.bench.instruments[name].driver
+        wire = Wire(name, driver, unit.device, settings.faults)
+        resource = self.bench.resource(name)
+        return SimulatedInstrument(name, driver, resource, settings.link, settings.port, wire, unit.model)
 
-def _potentiostat(
-    bench: Bench,
-    name: str,
-    seed: int,
-    instruments: Mapping[str, SimulatedInstrument],
-    chambers: Mapping[str, ChamberModel],
-    shared: dict[str, SharedCell],
-) -> SimulatedInstrument:
-    settings = validate(bench.document, SimulatedPotentiostat, ("instruments", name, "simulated"))
-    own_seed = seeded(seed, settings.seed, name)
-    if settings.cell_of is None:
-        cell, temperature = _cell(bench, name, settings, own_seed), _temperature(bench, name, settings, chambers)
-    else:
-        owner = _owner_of_cell(bench, name, settings.cell_of, instruments)
-        if owner.name not in shared:
-            shared[owner.name] = SharedCell(owner.model.cell)
-            owner.model.cell = shared[owner.name].terminal(owner.wire.device.advance)
-        # The terminal advances the instrument that is made with it, at the earliest when the bench is in use.
-        cell, temperature = shared[owner.name].terminal(lambda: wired.wire.device.advance()), owner.model.temperature
-    unit = EmStat4Unit(cell, MODELS[settings.model], own_seed, temperature)
-    wired = _instrument(bench, name, settings, EmStat4Interface(unit, f"{own_seed % 10**6:06d}"), unit)
-    return wired
+    def unit(self, name: str, place: tuple[str, ...]) -> SimulatedUnit:
+        """Return the unit that is named at ``place``. Raises ``InvalidInput`` for one that waits for itself."""
+        if name in self._under_way:
+            circle = ", ".join(repr(one) for one in self._under_way)
+            raise self.bench.document.error(place, f"{circle} are wired to each other's cells in a circle")
+        return self._unit(name)[0]
 
+    def shared(self, owner: Reference, unit: SimulatedUnit) -> SharedCell:
+        """Return the cell of a channel, made one that several can be wired to."""
+        if owner not in self._shared:
+            channel = unit.cells[owner.address]
+            self._shared[owner] = SharedCell(channel.cell)
+            channel.cell = self._shared[owner].terminal(unit.device.advance)
+        return self._shared[owner]
 
-def _owner_of_cell(
-    bench: Bench, name: str, owner: str, instruments: Mapping[str, SimulatedInstrument]
-) -> SimulatedInstrument:
-    """The instrument whose simulated cell another one is wired to as well."""
-    found = instruments.get(owner)
-    if found is None or isinstance(found.model, ChamberModel):
-        others = [key for key, item in instruments.items() if not isinstance(item.model, ChamberModel)]
-        raise bench.document.error(
-            ("instruments", name, "simulated", "cell_of"),
-            f"'cell_of' is {owner!r}, which is no instrument with a simulated cell" + did_you_mean(owner, others),
+    def advance(self, name: str) -> None:
+        """Let a unit live until now."""
+        self._built[name][0].device.advance()
+
+    def _unit(self, name: str) -> tuple[SimulatedUnit, UnitSettings]:
+        if name not in self._built:
+            self._under_way.append(name)
+            simulator = self._simulator(name)
+            settings = validate(self.bench.document, simulator.settings, ("instruments", name, "simulated"))
+            self._built[name] = simulator.build(_Workshop(self, name, settings)), settings
+            self._under_way.remove(name)
+        return self._built[name]
+
+    def _simulator(self, name: str) -> UnitSimulator[Any]:
+        """The simulator of an instrument's own family, or of the one that it is to be taken from."""
+        entry = self.bench.instruments[name]
+        other: Any = (entry.simulated or {}).get("instrument")
+        known = families()
+        kind = str(other or entry.driver)
+        found = known[kind].load_simulator() if kind in known else None
+        if isinstance(found, UnitSimulator):
+            return found
+        key, place = ("instrument", ("simulated", "instrument")) if other else ("driver", ("driver",))
+        able = [one for one, family in known.items() if family.simulator is not None]
+        raise self.bench.document.error(
+            ("instruments", name, *place), f"{key!r} is {kind!r}, which has no simulator" + did_you_mean(kind, able)
         )
-    return found
 
 
-def _temperature(
-    bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, chambers: Mapping[str, ChamberModel]
-) -> Callable[[], float] | None:
-    """The chamber around the cell: the one named here, or else the one that the channel has."""
-    if settings.chamber is not None:
-        if settings.chamber not in chambers:
-            raise bench.document.error(
-                ("instruments", name, "simulated", "chamber"),
-                f"'chamber' is {settings.chamber!r}, which is no simulated chamber of this bench"
-                + did_you_mean(settings.chamber, chambers),
-            )
-        return chambers[settings.chamber].temperature
-    for channel in bench.channels.values():
-        if channel.cycler == name and channel.chamber is not None and channel.chamber in chambers:
-            return chambers[channel.chamber].temperature
-    return None
+class _Workshop:
+    """Builds what one unit needs; ``galvanode_simulator.family.Workshop``."""
+
+    def __init__(self, builder: _Builder, name: str, settings: Any) -> None:
+        self._builder = builder
+        self._bench = builder.bench
+        self.name = name
+        self.settings = settings
+        self.seed = seeded(builder.seed, settings.seed, name)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The ``options:`` section, defaults included."""
+        return self._bench.options[self.name].model_dump()
+
+    def cell(self, choice: CellChoice | None = None, address: str = "", *place: str) -> Cell:
+        """Return the cell at a channel: new, or that of ``cell_of``."""
+        chosen: CellChoice = self.settings if choice is None else choice
+        if chosen.cell_of is None:
+            seed = seeded(self.seed, address) if address else self.seed
+            return _new_cell(self._bench, chosen, self._at(*place), seed)
+        owner, unit = self._owner(chosen.cell_of, self._at(*place, "cell_of"))
+        # The terminal advances this unit, at the earliest when the bench is in use.
+        return self._builder.shared(owner, unit).terminal(lambda: self._builder.advance(self.name))
+
+    def temperature(
+        self, choice: CellChoice | None = None, address: str = "", *place: str
+    ) -> Callable[[], float] | None:
+        """Return what tells the temperature around the cell: of the chamber chosen, or else of the channel's."""
+        chosen: CellChoice = self.settings if choice is None else choice
+        if chosen.cell_of is not None:
+            owner, unit = self._owner(chosen.cell_of, self._at(*place, "cell_of"))
+            return unit.cells[owner.address].temperature
+        if chosen.chamber is not None:
+            return self._air(chosen.chamber, self._at(*place, "chamber"))
+        own = str(Reference(self.name, address))
+        for channel in self._bench.channels.values():
+            if own in (channel.cycler, channel.analyzer) and channel.chamber is not None:
+                chamber = Reference.parse(channel.chamber)
+                if self._builder.is_simulated(chamber.unit):
+                    return self._air(channel.chamber, self._at())
+        return None
+
+    def _at(self, *place: str) -> tuple[str, ...]:
+        return ("instruments", self.name, "simulated", *place)
+
+    def _owner(self, wanted: str, place: tuple[str, ...]) -> tuple[Reference, SimulatedUnit]:
+        """The channel whose simulated cell this one is wired to as well."""
+        owner = Reference.parse(wanted)
+        if self._builder.is_simulated(owner.unit) and owner.unit != self.name:
+            unit = self._builder.unit(owner.unit, place)
+            if owner.address in unit.cells:
+                return owner, unit
+        able = [
+            str(one)
+            for one in self._bench.references("cycler", "analyzer", "sequencer")
+            if self._builder.is_simulated(one.unit) and one.unit != self.name
+        ]
+        message = f"'cell_of' is {wanted!r}, which is no instrument with a simulated cell" + did_you_mean(wanted, able)
+        raise self._bench.document.error(place, message)
+
+    def _air(self, wanted: str, place: tuple[str, ...]) -> Callable[[], float]:
+        chamber = Reference.parse(wanted)
+        if self._builder.is_simulated(chamber.unit) and chamber.unit != self.name:
+            air = self._builder.unit(chamber.unit, place).air
+            if chamber.address in air:
+                return air[chamber.address]
+        able = [str(one) for one in self._bench.references("chamber") if self._builder.is_simulated(one.unit)]
+        message = f"'chamber' is {wanted!r}, which is no simulated chamber of this bench" + did_you_mean(wanted, able)
+        raise self._bench.document.error(place, message)
 
 
-def _cell(bench: Bench, name: str, settings: SimulatedCycler | SimulatedPotentiostat, seed: int) -> Cell:
-    at = ("instruments", name, "simulated")
-    wanted = settings.cell or ""
-    overridden = bool(settings.overrides)
+def _new_cell(bench: Bench, choice: CellChoice, at: tuple[str, ...], seed: int) -> Cell:
+    wanted = choice.cell or ""
+    overridden = bool(choice.overrides)
     if wanted == RESISTOR:
         resistor = (
             validate(bench.document, ResistorParameters, (*at, "overrides")) if overridden else ResistorParameters()

@@ -205,9 +205,12 @@ def test_the_driver_of_a_bench_file_is_the_one_that_is_installed(laboratory: pyt
     info = site / "lab_driver-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-driver\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[galvanode.drivers]\ncounting2450 = lab_driver:Counting2450\n")
+    (info / "entry_points.txt").write_text("[galvanode.families]\ncounting2450 = lab_driver:FAMILY\n")
     (site / "lab_driver.py").write_text(
-        "from galvanode_drivers.keithley2450 import Keithley2450\n\n\n"
+        "from dataclasses import replace\n"
+        "from galvanode_drivers.keithley2450 import FAMILY\n"
+        "from galvanode_drivers.keithley2450.driver import Keithley2450\n\n\n"
+        "FAMILY = replace(FAMILY, name='counting2450', driver='lab_driver:Counting2450', simulator=None)\n\n\n"
         "class Counting2450(Keithley2450):\n"
         '    """A 2450 that counts."""\n\n'
         "    readings = 0\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,15 +11,15 @@ from typing import Any
 
 import pyvisa
 
-from galvanode.instrument.bench import Bench, driver_classes, open_bench, read_bench
+from galvanode.instrument.bench import Bench, open_bench, read_bench
+from galvanode.instrument.family import families
 from galvanode.instrument.links.base import Unfit
 from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.roles import Envelope, Identity
 from galvanode_simulator.bench import SimulatedInstrument
 
-DRIVERS = driver_classes()
-SIMULATED = {"keithley2450": "{cell: resistor}", "emstat4": "{cell: resistor}", "espec": "{}"}
-"""The ``simulated:`` section of each driver's counterpart. A resistor of 1 kohm is the cell."""
+FAMILIES = families()
+DRIVERS: dict[str, Any] = {name: family.load_driver() for name, family in FAMILIES.items()}
 OHMS = 1000.0
 ENVELOPE = Envelope(-2.0, 2.0, 0.1)
 
@@ -129,10 +130,10 @@ class Bound:
 def bind(name: str, folder: Path, clock: HandClock, resource: str) -> Bound:
     """Open the driver of that name at its simulated instrument."""
     path = folder / f"{name}.yaml"
-    entry = f"{{driver: {name}, resource: '{resource}', simulated: {SIMULATED[name]}}}"
+    entry = f"{{driver: {name}, resource: '{resource}', simulated: {json.dumps(FAMILIES[name].facts.simulated)}}}"
     path.write_text(f"title: t\ninstruments:\n  {name}: {entry}\n")
     bench: Bench = read_bench(path)
-    driver: Any = open_bench(bench).instruments[name]
+    driver: Any = open_bench(bench).units[name]
     driver.link = link = Recorder(driver.link)
     library: Any = pyvisa.ResourceManager(bench.backend(name)).visalib
     return Bound(name, driver, link, library.instruments[name], clock)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, OHMS, Bound
+from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, FAMILIES, OHMS, Bound
 
 from galvanode.clock import JumpingClock, ScaledClock, install_clock, process_clock
-from galvanode.instrument.bench import issubclass_of_role, open_bench, read_bench
+from galvanode.instrument.bench import has_role, open_bench, read_bench
 from galvanode.instrument.links.base import LinkError, LinkTimeout, Place
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Envelope, InstrumentError, OutOfRange, ScriptedChannel, UnsafeState
@@ -29,7 +29,7 @@ from galvanode.instrument.tasks import (
 from galvanode_simulator.faults import Fault
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 
-SCRIPTED = [name for name, driver in DRIVERS.items() if issubclass_of_role(driver, ScriptedChannel)]
+SCRIPTED = [name for name, driver in DRIVERS.items() if has_role(driver, ScriptedChannel)]
 pytestmark = pytest.mark.parametrize("name", SCRIPTED)
 Open = Callable[..., Bound]
 
@@ -287,7 +287,7 @@ async def test_the_cell_is_off_when_the_host_is_gone_and_the_script_has_ended(na
 async def test_a_new_host_finds_the_script_running_and_stops_it(name: str, bound_to: Open, tmp_path: Any):
     bound = bound_to(name)
     await running(bound)
-    other: Any = open_bench(read_bench(tmp_path / f"{name}.yaml")).instruments[name]
+    other: Any = open_bench(read_bench(tmp_path / f"{name}.yaml")).units[name]
     identity = await other.identify()  # while the script runs
     assert identity.model
     assert not is_off(bound)
@@ -430,8 +430,9 @@ async def test_over_a_serial_line_in_real_time(name: str, speed: float, bound_to
     install_clock(ScaledClock(speed))
     try:
         async with SerialPort(bound.instrument.wire) as port:
-            link = DRIVERS[name].link_settings.open(name, Place(port.resource))
-            driver = DRIVERS[name](link)
+            options = FAMILIES[name].options()
+            link = FAMILIES[name].link(options).open(name, Place(port.resource))
+            driver = DRIVERS[name](link, options)
             await driver.prepare(ENVELOPE)
             began = time.monotonic()
             await driver.start(HoldCurrent(0.001, 0.6 * speed, 0.1 * speed))

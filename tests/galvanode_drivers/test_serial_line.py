@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
-from tests.galvanode_drivers.simulated import DRIVERS, Bound
+from tests.galvanode_drivers.simulated import DRIVERS, FAMILIES, Bound
 
+from galvanode.instrument.family import Options
 from galvanode.instrument.links.base import LinkTimeout, Place
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(not AVAILABLE, reason="needs pseudo-terminals; t
 async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(name: str, bound_to: Callable[..., Bound]):
     wire = bound_to(name).instrument.wire
     async with SerialPort(wire) as port:
-        settings = replace(DRIVERS[name].link_settings, timeout_s=0.2)
-        driver = DRIVERS[name](settings.open(name, Place(port.resource)))
+        options = FAMILIES[name].options()
+        driver = DRIVERS[name](FAMILIES[name].link(options).open(name, Place(port.resource, timeout_s=0.2)), options)
         expected = await driver.identify()
         wire.inject("delay_reply", delay="0.3 s", count=1)
         with pytest.raises(LinkTimeout):
@@ -33,8 +33,8 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(name:
 async def test_the_command_that_makes_safe_does_not_wait_for_a_late_answer(bound_to: Callable[..., Bound]):
     bound = bound_to("keithley2450")
     async with SerialPort(bound.instrument.wire) as port:
-        settings = replace(DRIVERS["keithley2450"].link_settings, timeout_s=0.3)
-        driver = DRIVERS["keithley2450"](settings.open("smu", Place(port.resource)))
+        link = FAMILIES["keithley2450"].link(Options()).open("smu", Place(port.resource, timeout_s=0.3))
+        driver = DRIVERS["keithley2450"](link, Options())
         await driver.source_current(0.001)
         bound.inject("drop_reply", count=1)
         with pytest.raises(LinkTimeout):

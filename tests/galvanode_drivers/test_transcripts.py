@@ -1,6 +1,6 @@
 """What each verb of a driver says on the wire, line by line, as it was recorded and read against the manual.
 
-A transcript is a text file beside this one, ``transcripts/<driver>/<verb>.txt``:
+A transcript is a text file beside this one, ``<driver>/transcripts/<verb>.txt``:
 
     # a comment
     > what the driver sends
@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, Bound, Verb
+from tests.galvanode_drivers.simulated import DRIVERS, ENVELOPE, FAMILIES, Bound, Verb
 
 from galvanode.clock import process_clock
 from galvanode.errors import GalvanodeError
-from galvanode.instrument.bench import issubclass_of_role
+from galvanode.instrument.bench import has_role
 from galvanode.instrument.links.base import GuardedLink
 from galvanode.instrument.roles import ScriptedChannel
 from galvanode.instrument.tasks import Cutoff, HoldCurrent, HoldVoltage, Impedance, OpenCircuit, Sweep
 
-TRANSCRIPTS = Path(__file__).parent / "transcripts"
+HERE = Path(__file__).parent
 CELSIUS = 273.15
 
 
@@ -208,12 +208,12 @@ async def _recorded_anew(bound: Bound, verb: Verb) -> str:
 async def test_a_verb_says_on_the_wire_exactly_what_its_transcript_holds(
     driver: str, verb: str, bound_to: Callable[[str], Bound]
 ):
-    path = TRANSCRIPTS / driver / f"{verb}.txt"
+    path = HERE / driver / "transcripts" / f"{verb}.txt"
     lines = path.read_text().splitlines() if path.exists() else []
-    streams = issubclass_of_role(DRIVERS[driver], ScriptedChannel)
+    streams = has_role(DRIVERS[driver], ScriptedChannel)
     replay = Replay([line for line in lines if line and not line.startswith("#")], streams)
     try:
-        replay.end(await _outcome(VERBS[driver][verb], DRIVERS[driver](replay)))
+        replay.end(await _outcome(VERBS[driver][verb], DRIVERS[driver](replay, FAMILIES[driver].options())))
     except Differs as difference:
         anew = await _recorded_anew(bound_to(driver), VERBS[driver][verb])
         pytest.fail(f"{path.name}, line {replay.at}: {difference}\n\nat the simulated instrument:\n{anew}\n")
@@ -221,5 +221,5 @@ async def test_a_verb_says_on_the_wire_exactly_what_its_transcript_holds(
 
 def test_every_driver_has_transcripts_and_every_transcript_a_verb():
     assert set(VERBS) == set(DRIVERS)
-    found = {(path.parent.name, path.stem) for path in TRANSCRIPTS.glob("*/*.txt")}
+    found = {(path.parents[1].name, path.stem) for path in HERE.glob("*/transcripts/*.txt")}
     assert found == set(CASES)

@@ -9,8 +9,8 @@ import pytest
 
 from galvanode.clock import JumpingClock, install_clock, process_clock
 from galvanode_simulator.cells import CapacitorCell, CapacitorParameters
-from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.keithley2450.interface import Keithley2450Interface
+from galvanode_simulator.keithley2450.unit import Keithley2450Unit
 
 
 def capacitor(**parameters: Any) -> CapacitorCell:

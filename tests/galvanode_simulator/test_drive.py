@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galvanode_simulator.cells import PRESETS, LiSymmetricCell, ResistorCell
-from galvanode_simulator.instruments.drive import (
+from galvanode_simulator.parts.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
     drive_current,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from galvanode_simulator.cells import CELLS, FullCell, FullCellParameters
 from galvanode_simulator.cells.open_circuit import CATHODES
-from galvanode_simulator.instruments.drive import (
+from galvanode_simulator.parts.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
     drive_current,

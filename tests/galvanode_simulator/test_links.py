@@ -11,9 +11,9 @@ import serial
 
 from galvanode.clock import ScaledClock, install_clock, process_clock
 from galvanode_simulator.cells import ResistorCell
-from galvanode_simulator.instruments.espec import ChamberModel, EspecInterface
-from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.espec.interface import ChamberModel, EspecInterface
+from galvanode_simulator.keithley2450.interface import Keithley2450Interface
+from galvanode_simulator.keithley2450.unit import Keithley2450Unit
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 from galvanode_simulator.links.tcp import TcpServer
 from galvanode_simulator.wire import Wire

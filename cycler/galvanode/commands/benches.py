@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from galvanode.engine.wiring import NotWired, Wiring
-from galvanode.instrument.bench import Bench, driver_classes
+from galvanode.instrument.bench import Bench, unopened
 from galvanode.recipe.outlook.warnings import Reach
 from galvanode.recipe.program import Step
 
@@ -22,14 +22,10 @@ def reach_of(bench: Bench, channel: str) -> Callable[[Step], Reach | None]:
 
     Nothing is opened: it is what the drivers say of their instruments.
     """
-    drivers, entry = driver_classes(), bench.channels[channel]
-    # A wiring only looks at capabilities to tell who carries out what, and classes have them as well.
-    cycler, analyzer = (
-        None if name is None else drivers[bench.instruments[name].driver] for name in (entry.cycler, entry.analyzer)
-    )
-    if not all(hasattr(item, "capabilities") for item in (cycler, analyzer) if item is not None):
+    drives = unopened(bench).channels[channel]
+    if drives.sequencer is not None:
         return lambda _: None
-    wiring = Wiring(cycler, analyzer)
+    wiring = Wiring(drives.cycler, drives.analyzer)
 
     def reach(step: Step) -> Reach | None:
         try:

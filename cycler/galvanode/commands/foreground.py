@@ -105,7 +105,7 @@ async def probe_bench(bench: Path, *, as_json: bool) -> bool:
     opened = open_bench(read_bench(find_file(bench, "benches")))
     rows: list[dict[str, str]] = []
     try:
-        for name, instrument in opened.instruments.items():
+        for name, instrument in opened.units.items():
             row = {"name": name, "resource": opened.bench.resource(name)}
             try:
                 identity = await instrument.identify()

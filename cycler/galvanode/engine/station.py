@@ -481,7 +481,7 @@ class Station:
     # --- chambers --------------------------------------------------------------------------------------
 
     async def _start_chamber(self, name: str) -> None:
-        state, setpoint = self._chambers[name], self._bench.bench.instruments[name].setpoint
+        state, setpoint = self._chambers[name], self._bench.bench.setpoint(name)
         chamber = self._bench.chambers[name]
         try:
             await chamber.identify()

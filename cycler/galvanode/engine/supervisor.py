@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from galvanode.engine.heartbeat import Pulse
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import Bench, OpenBench, open_bench, read_bench
-from galvanode.instrument.roles import CyclerChannel, Instrument, ScriptedChannel, UnsafeState
+from galvanode.instrument.roles import Unit, UnsafeState
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event
 
@@ -222,9 +222,9 @@ class Supervisor:
             logger.exception("the instruments cannot be opened")
             self.not_safe = [f"every instrument ({error})"]
             return
-        cyclers = {name: item for name, item in opened.instruments.items() if _can_drive_a_cell(item)}
-        results = await asyncio.gather(*(self._make_one_safe(name, item, noticed) for name, item in cyclers.items()))
-        self.not_safe = [name for name, (ok, _) in zip(cyclers, results, strict=True) if not ok]
+        units = opened.units
+        results = await asyncio.gather(*(self._make_one_safe(name, item, noticed) for name, item in units.items()))
+        self.not_safe = [name for name, (ok, _) in zip(units, results, strict=True) if not ok]
         await _close_quietly(opened)
         noted += [("made_safe" if ok else "not_safe", message) for ok, message in results]
         if self._ending.is_set() and not self.not_safe:
@@ -234,7 +234,7 @@ class Supervisor:
         except Exception:  # the cells come first: the engine is restarted whatever the store says
             logger.exception("what the supervisor did could not be stored; it is in %s", LOG_FILE)
 
-    async def _make_one_safe(self, name: str, instrument: Instrument, noticed: float) -> tuple[bool, str]:
+    async def _make_one_safe(self, name: str, instrument: Unit, noticed: float) -> tuple[bool, str]:
         deadline = time.monotonic() + _SAFE_WITHIN_S
         while True:
             try:
@@ -261,12 +261,12 @@ class Supervisor:
 
 
 def _outside_the_engine(bench: Bench) -> Bench:
-    real = {name: entry for name, entry in bench.instruments.items() if entry.simulated is None}
-    return Bench(bench.title, bench.visa, real, {}, bench.document)
+    """Return what can drive a cell, is not simulated in the engine, and is not meant to run alone."""
 
+    def left_driving(name: str) -> bool:
+        return bench.instruments[name].simulated is None and bench.families[name].role in ("cycler", "analyzer")
 
-def _can_drive_a_cell(instrument: Instrument) -> bool:
-    return isinstance(instrument, CyclerChannel | ScriptedChannel)
+    return bench.only(left_driving)
 
 
 async def _exits_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

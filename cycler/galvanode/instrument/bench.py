@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from galvanode.document import Document, read_document, validate
+from galvanode.document import Document, did_you_mean, read_document, validate
 from galvanode.errors import InvalidInput
+from galvanode.instrument.family import Family, NoLink, Options, Role, families
 from galvanode.instrument.links.base import SIMULATOR_BACKEND, Place
-from galvanode.instrument.links.lines import LineLink, Lines
-from galvanode.instrument.roles import Chamber, CyclerChannel, Instrument, ScriptedChannel
+from galvanode.instrument.roles import (
+    Chamber,
+    CyclerChannel,
+    Instrument,
+    ScriptedChannel,
+    SequencedChannel,
+    Unit,
+)
 from galvanode.units import Kelvin, Seconds
 
-DRIVERS = "galvanode.drivers"
-"""Entry point group in which drivers register."""
+RoleT = TypeVar("RoleT")
+
+_ROLES: dict[str, tuple[Role, ...]] = {
+    "cycler": ("cycler", "sequencer"),
+    "analyzer": ("analyzer",),
+    "chamber": ("chamber",),
+}
+"""Key of a channel entry -> roles that can stand there."""
+
+
+class Reference(NamedTuple):
+    """A channel of an instrument as a bench file names it: ``smu``, or ``box/3``."""
+
+    unit: str
+    address: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a reference. Whether it exists is the bench's to say."""
+        unit, _, address = text.partition("/")
+        return cls(unit, address)
+
+    def __str__(self) -> str:
+        return f"{self.unit}/{self.address}" if self.address else self.unit
 
 
 class InstrumentEntry(BaseModel):
-    """One instrument of a bench file."""
+    """One instrument of a bench file: a unit with one channel or many."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,15 +59,16 @@ class InstrumentEntry(BaseModel):
     resource: str | None = None
     """VISA resource name; a simulated instrument has one made from its name."""
     timeout: Seconds | None = None
-    baud_rate: int | None = Field(default=None, gt=0)
     setpoint: Kelvin | None = None
     """Temperature that a chamber is set to when the service starts."""
+    options: dict[str, Any] | None = None
+    """What the family lets one choose."""
     simulated: dict[str, Any] | None = None
     """What the simulator needs to know; nobody else reads it."""
 
 
 class ChannelEntry(BaseModel):
-    """One channel: the instruments wired to one cell, at least one of cycler and analyzer."""
+    """One channel: what is wired to one cell, at least one of cycler and analyzer. Each is a ``Reference``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +79,7 @@ class ChannelEntry(BaseModel):
     @property
     def instruments(self) -> list[str]:
         """Names of the instruments that can drive the cell."""
-        return [name for name in (self.cycler, self.analyzer) if name is not None]
+        return [Reference.parse(name).unit for name in (self.cycler, self.analyzer) if name is not None]
 
 
 class _BenchFile(BaseModel):
@@ -64,12 +93,16 @@ class _BenchFile(BaseModel):
 
 @dataclass(frozen=True)
 class Bench:
-    """A bench file that holds together: every driver exists, every channel has its instruments."""
+    """A bench file that holds together: every family exists, every channel has its instruments."""
 
     title: str
     visa: str
     """PyVISA backend of the real instruments: ``@py``, or ``@ivi`` for a vendor's VISA library."""
     instruments: dict[str, InstrumentEntry]
+    families: dict[str, Family]
+    """Of each instrument."""
+    options: dict[str, Options]
+    """Of each instrument, of its family's type."""
     channels: dict[str, ChannelEntry]
     document: Document
     """Where it was read from, for errors with a place."""
@@ -88,6 +121,28 @@ class Bench:
         if self.instruments[name].simulated is None:
             return self.visa
         return f"{self.path}?seed={seed}@{SIMULATOR_BACKEND}"
+
+    def references(self, *roles: Role) -> Iterator[Reference]:
+        """Every channel of every instrument whose family has one of these roles."""
+        for name, family in self.families.items():
+            if family.role in roles:
+                for address in family.addresses(self.options[name]):
+                    yield Reference(name, address)
+
+    def setpoint(self, chamber: str) -> float | None:
+        """Temperature that a chamber is set to when the service starts, K."""
+        return self.instruments[Reference.parse(chamber).unit].setpoint
+
+    def only(self, wanted: Callable[[str], bool]) -> Bench:
+        """Return the bench with those of its instruments, and without channels."""
+        names = [name for name in self.instruments if wanted(name)]
+        return replace(
+            self,
+            instruments={name: self.instruments[name] for name in names},
+            families={name: self.families[name] for name in names},
+            options={name: self.options[name] for name in names},
+            channels={},
+        )
 
     def outside_simulation(self) -> list[str]:
         """Names of the instruments that may be real: neither simulated nor served by this machine.
@@ -110,90 +165,102 @@ def read_bench(path: Path) -> Bench:
     """Read a bench file. Raises ``InvalidInput`` with the place of the fault."""
     document = read_document(path)
     file = validate(document, _BenchFile)
-    known = driver_classes()
+    found: dict[str, Family] = {}
+    options: dict[str, Options] = {}
     for name, entry in file.instruments.items():
-        place = ("instruments", name)
-        if not name.isidentifier():
-            message = f"instrument {name!r}: expected a name of letters, digits and underscores"
-            raise document.error(place, message, key=True)
-        if entry.driver not in known:
-            message = f"'driver' is {entry.driver!r}; expected one of {', '.join(sorted(known))}"
-            raise document.error((*place, "driver"), message)
-        if entry.resource is None and entry.simulated is None:
-            message = f"instrument {name!r} needs a 'resource', such as 'TCPIP::10.0.0.5::5025::SOCKET'"
-            raise document.error(place, message, key=True)
-    users: dict[str, str] = {}
-    channels = file.channels or _default_channels(file, known)
-    roles: dict[str, type] = {"cycler": CyclerChannel, "analyzer": ScriptedChannel, "chamber": Chamber}
-    for name, channel in channels.items():
-        if not channel.instruments:
-            message = f"channel {name!r} has nothing to drive its cell; expected a 'cycler', an 'analyzer' or both"
-            raise document.error(("channels", name), message, key=True)
-        for key, role in roles.items():
-            if (instrument := getattr(channel, key)) is not None:
-                _check_reference(document, file, known, ("channels", name, key), instrument, role)
-        for key in ("cycler", "analyzer"):
-            instrument = getattr(channel, key)
-            if instrument in users:
-                message = f"{instrument!r} belongs to channel {users[instrument]!r} already"
-                raise document.error(("channels", name, key), message)
-            if instrument is not None:
-                users[instrument] = name
-    return Bench(
-        title=file.title,
-        visa=file.visa,
-        instruments=file.instruments,
-        channels=channels,
-        document=document,
-    )
+        found[name] = _family(document, name, entry)
+        options[name] = _options(document, name, entry, found[name])
+    bench = Bench(file.title, file.visa, file.instruments, found, options, file.channels, document)
+    if not file.channels:
+        return replace(bench, channels=_default_channels(bench))
+    users: dict[Reference, str] = {}
+    for name, channel in file.channels.items():
+        _check_channel(bench, name, channel, users)
+    return bench
 
 
-def _default_channels(file: _BenchFile, known: Mapping[str, type]) -> dict[str, ChannelEntry]:
-    """Without a section 'channels' every instrument that can drive a cell is a channel of its own."""
+def _family(document: Document, name: str, entry: InstrumentEntry) -> Family:
+    place = ("instruments", name)
+    if not name.isidentifier():
+        message = f"instrument {name!r}: expected a name of letters, digits and underscores"
+        raise document.error(place, message, key=True)
+    known = families()
+    if entry.driver not in known:
+        message = f"'driver' is {entry.driver!r}; expected one of {', '.join(known)}"
+        raise document.error((*place, "driver"), message)
+    if entry.resource is None and entry.simulated is None:
+        message = f"instrument {name!r} needs a 'resource', such as 'TCPIP::10.0.0.5::5025::SOCKET'"
+        raise document.error(place, message, key=True)
+    return known[entry.driver]
+
+
+def _options(document: Document, name: str, entry: InstrumentEntry, family: Family) -> Options:
+    if entry.options is not None:
+        return validate(document, family.options, ("instruments", name, "options"))
+    try:
+        return family.options()
+    except ValidationError as problem:
+        missing = ", ".join(repr(fault["loc"][0]) for fault in problem.errors())
+        message = f"instrument {name!r} needs 'options' with {missing}"
+        raise document.error(("instruments", name), message, key=True) from None
+
+
+def _default_channels(bench: Bench) -> dict[str, ChannelEntry]:
+    """Without a section 'channels' every channel that can drive a cell is one of the station's."""
     channels: dict[str, ChannelEntry] = {}
-    for name, entry in file.instruments.items():
-        if issubclass_of_role(known[entry.driver], CyclerChannel):
-            channels[name] = ChannelEntry(cycler=name)
-        elif issubclass_of_role(known[entry.driver], ScriptedChannel):
-            channels[name] = ChannelEntry(analyzer=name)
-    return channels
+    for key in ("cycler", "analyzer"):
+        for reference in bench.references(*_ROLES[key]):
+            name = "_".join(filter(None, reference))
+            if name in channels:
+                message = f"two channels would be called {name!r}; expected a section 'channels' that names them"
+                raise bench.document.error(("instruments", reference.unit), message, key=True)
+            channels[name] = ChannelEntry.model_validate({key: str(reference)})
+    order = list(bench.instruments)
+    return dict(sorted(channels.items(), key=lambda item: order.index(item[1].instruments[0])))
 
 
-def _check_reference(
-    document: Document,
-    file: _BenchFile,
-    known: Mapping[str, type],
-    place: tuple[str, ...],
-    name: str,
-    role: type,
-) -> None:
-    entry = file.instruments.get(name)
-    if entry is None:
-        message = f"{name!r} is no instrument of this bench; expected one of {', '.join(file.instruments)}"
-        raise document.error(place, message)
-    if not issubclass_of_role(known[entry.driver], role):
-        raise document.error(place, f"{name!r} is a {entry.driver}, which is no {role.__name__}")
+def _check_channel(bench: Bench, name: str, channel: ChannelEntry, users: dict[Reference, str]) -> None:
+    """Refuse a channel without a drive, and one whose instruments are not there, not of that kind, or taken."""
+    place = ("channels", name)
+    if not channel.instruments:
+        message = f"channel {name!r} has nothing to drive its cell; expected a 'cycler', an 'analyzer' or both"
+        raise bench.document.error(place, message, key=True)
+    for key, roles in _ROLES.items():
+        text: str | None = getattr(channel, key)
+        if text is None:
+            continue
+        reference = Reference.parse(text)
+        _check_reference(bench, (*place, key), reference, roles)
+        if key == "chamber":
+            continue
+        if reference in users:
+            message = f"'{reference}' belongs to channel {users[reference]!r} already"
+            raise bench.document.error((*place, key), message)
+        users[reference] = name
 
 
-def issubclass_of_role(driver: type, role: type) -> bool:
+def _check_reference(bench: Bench, place: tuple[str, ...], reference: Reference, roles: tuple[Role, ...]) -> None:
+    unit, address = reference
+    if unit not in bench.instruments:
+        message = f"{unit!r} is no instrument of this bench" + did_you_mean(unit, bench.instruments)
+        raise bench.document.error(place, message)
+    family = bench.families[unit]
+    if family.role not in roles:
+        message = f"{unit!r} is a {family.name}, which is a {family.role}; expected a {' or a '.join(roles)}"
+        raise bench.document.error(place, message)
+    addresses = family.addresses(bench.options[unit])
+    if address in addresses:
+        return
+    if addresses == ("",):
+        raise bench.document.error(place, f"{unit!r} is one channel; expected '{unit}', not '{reference}'")
+    message = f"{unit!r} has the channels {', '.join(addresses)}; expected one of them, such as '{unit}/{addresses[0]}'"
+    raise bench.document.error(place, message)
+
+
+def has_role(driver: type, role: type) -> bool:
     """Tell whether a driver class has the methods of a role (``CyclerChannel``, ``Chamber``)."""
     methods = [name for name in dir(role) if not name.startswith("_")]
     return all(callable(getattr(driver, name, None)) for name in methods)
-
-
-class Driver(Protocol):
-    """A driver class: made from a link, with the settings that its family frames messages by."""
-
-    link_settings: Lines
-
-    def __call__(self, link: LineLink) -> Instrument:
-        """Make the driver of the instrument at the end of a link."""
-        ...
-
-
-def driver_classes() -> dict[str, Any]:
-    """Return the installed drivers by name."""
-    return {entry.name: entry.load() for entry in entry_points(group=DRIVERS)}
 
 
 @dataclass(frozen=True)
@@ -203,6 +270,8 @@ class OpenChannel:
     name: str
     cycler: CyclerChannel | None
     analyzer: ScriptedChannel | None
+    sequencer: SequencedChannel | None
+    """Under the key ``cycler``, in its place."""
     chamber: str | None
 
 
@@ -211,37 +280,63 @@ class OpenBench:
     """A bench with its instruments open."""
 
     bench: Bench
-    instruments: dict[str, Instrument]
+    units: dict[str, Unit]
+    """The connections, by the name of the instrument."""
     channels: dict[str, OpenChannel]
 
     @cached_property
     def chambers(self) -> dict[str, Chamber]:
         """The chambers by name. Found once: a large bench has many instruments to ask what they are."""
-        return {name: item for name, item in self.instruments.items() if isinstance(item, Chamber)}
+        return {str(at): _as(Chamber, self.bench, self.units, str(at)) for at in self.bench.references("chamber")}
 
     async def close(self) -> None:
         """Give all links back."""
-        for instrument in self.instruments.values():
-            await instrument.close()
+        for unit in self.units.values():
+            await unit.close()
 
 
 def open_bench(bench: Bench, seed: int = 0) -> OpenBench:
     """Make the drivers of a bench. Real instruments are reached with the first message."""
-    known = driver_classes()
-    instruments: dict[str, Instrument] = {}
-    for name, entry in bench.instruments.items():
-        driver: Driver = known[entry.driver]
-        settings = driver.link_settings
-        if entry.baud_rate is not None:
-            settings = replace(settings, serial=replace(settings.serial, baud_rate=entry.baud_rate))
-        link = settings.open(name, Place(bench.resource(name), bench.backend(name, seed), entry.timeout))
-        instruments[name] = instrument = driver(link)
-        link.identify_by(instrument.identify)
-    channels: dict[str, OpenChannel] = {}
-    for name, channel in bench.channels.items():
-        cycler = None if channel.cycler is None else instruments[channel.cycler]
-        analyzer = None if channel.analyzer is None else instruments[channel.analyzer]
-        if not isinstance(cycler, CyclerChannel | None) or not isinstance(analyzer, ScriptedChannel | None):
-            raise InvalidInput(f"the instruments of channel {name!r} cannot do their part", source=bench.path)
-        channels[name] = OpenChannel(name, cycler, analyzer, channel.chamber)
-    return OpenBench(bench, instruments, channels)
+    units: dict[str, Unit] = {}
+    for name, family in bench.families.items():
+        options = bench.options[name]
+        place = Place(bench.resource(name), bench.backend(name, seed), bench.instruments[name].timeout)
+        link = family.link(options).open(name, place)
+        units[name] = unit = family.load_driver()(link, options)
+        link.identify_by(unit.identify)
+    return _with_channels(bench, units)
+
+
+def unopened(bench: Bench) -> OpenBench:
+    """Return the drivers of a bench without any link, to be asked what their instruments can do."""
+    units = {name: family.load_driver()(NoLink(name), bench.options[name]) for name, family in bench.families.items()}
+    return _with_channels(bench, units)
+
+
+def _with_channels(bench: Bench, units: dict[str, Unit]) -> OpenBench:
+    def channel(role: type[RoleT], key: Role, reference: str | None) -> RoleT | None:
+        if reference is None or bench.families[Reference.parse(reference).unit].role != key:
+            return None
+        return _as(role, bench, units, reference)
+
+    channels = {
+        name: OpenChannel(
+            name,
+            channel(CyclerChannel, "cycler", entry.cycler),
+            channel(ScriptedChannel, "analyzer", entry.analyzer),
+            channel(SequencedChannel, "sequencer", entry.cycler),
+            entry.chamber,
+        )
+        for name, entry in bench.channels.items()
+    }
+    return OpenBench(bench, units, channels)
+
+
+def _as(role: type[RoleT], bench: Bench, units: Mapping[str, Unit], reference: str) -> RoleT:
+    """Return a channel of a unit in its role. Raises ``InvalidInput`` for a driver that does not do its part."""
+    unit, address = Reference.parse(reference)
+    channel: Instrument = units[unit].channel(address)
+    if not isinstance(channel, role):
+        message = f"the driver of {reference!r} ({bench.families[unit].driver}) is no {role.__name__}"
+        raise InvalidInput(message, source=bench.path)
+    return channel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading, Reading
@@ -74,7 +74,7 @@ class Identity:
 
 @runtime_checkable
 class Instrument(Protocol):
-    """What every instrument does."""
+    """What every unit does, and each of its channels."""
 
     async def identify(self) -> Identity:
         """Ask who answers; raise ``InstrumentError`` if it is not this driver's family."""
@@ -84,13 +84,33 @@ class Instrument(Protocol):
         """Bring the instrument into its safe state and verify that by read-back.
 
         For a source: output off and terminals open (high impedance). Works from any state, on an
-        instrument in use, without ``prepare``. Raises ``UnsafeState`` if the read-back disagrees.
+        instrument in use, without ``prepare``. Raises ``UnsafeState`` if the read-back disagrees. Of a unit: all
+        of its channels.
         """
+        ...
+
+
+@runtime_checkable
+class Unit(Instrument, Protocol):
+    """One connection, with one channel or many."""
+
+    def channel(self, address: str) -> Instrument:
+        """Return the channel of that address; it plays the role of the family."""
         ...
 
     async def close(self) -> None:
         """Give the link back. Does not touch the instrument's state."""
         ...
+
+
+class OneChannel:
+    """A unit that is its own only channel derives from this."""
+
+    def channel(self, address: str) -> Self:
+        """Return the unit: there is no other channel. Its address is empty."""
+        if address:
+            raise ValueError(f"{address!r} is no channel; expected an empty address")
+        return self
 
 
 @runtime_checkable

@@ -13,9 +13,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
+from galvanode.instrument.family import Options
 from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, measured
-from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange
+from galvanode.instrument.roles import Identity, InstrumentError, OneChannel, OutOfRange
 
 _CODE = re.compile(r"[-+]?\d{1,5}")
 
@@ -121,13 +122,14 @@ def keyword(text: str) -> str:
     return text.strip().strip('"').upper()
 
 
-class ScpiInstrument:
+class ScpiInstrument(OneChannel):
     """An IEEE 488.2 instrument with an error queue."""
 
     error_query = ":SYST:ERR?"
 
-    def __init__(self, link: LineLink) -> None:
+    def __init__(self, link: LineLink, options: Options) -> None:
         self.link = link
+        self.options = options
 
     @property
     def name(self) -> str:

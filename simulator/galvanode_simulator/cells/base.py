@@ -46,10 +46,13 @@ class Cell(Protocol):
     change nothing. For piecewise constant current the result does not depend on how an interval is split.
     """
 
-    voltage_noise: float
-    """The cell's own voltage noise, V rms."""
     on_event: Callable[[str, dict[str, Any]], None] | None
     """Called with what happens inside the cell (``"short"``) and its details."""
+
+    @property
+    def voltage_noise(self) -> float:
+        """The cell's own voltage noise, V rms."""
+        ...
 
     def set_temperature(self, kelvin: float) -> None:
         """Set the temperature that the cell feels from now on."""

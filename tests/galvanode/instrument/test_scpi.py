@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from galvanode.instrument.family import Options
 from galvanode.instrument.links.base import GuardedLink
 from galvanode.instrument.roles import InstrumentError, OutOfRange
 from galvanode.instrument.scpi import ScpiInstrument, Setting, on_off
@@ -37,7 +38,7 @@ class Source(ScpiInstrument):
 
 async def test_a_value_is_sent_with_all_its_digits_and_checked_in_the_same_message():
     wire = Wire()
-    await Source(wire).current.set(0.1234567891)
+    await Source(wire, Options()).current.set(0.1234567891)
     assert wire.sent == [":SOUR:CURR 1.234567891E-01;:SYST:ERR?"]
 
 
@@ -45,40 +46,40 @@ async def test_a_value_is_sent_with_all_its_digits_and_checked_in_the_same_messa
 async def test_a_value_out_of_range_never_reaches_the_instrument(value: float):
     wire = Wire()
     with pytest.raises(OutOfRange, match="current"):
-        await Source(wire).current.set(value)
+        await Source(wire, Options()).current.set(value)
     assert wire.sent == []
 
 
 async def test_zero_is_in_range():
     wire = Wire()
-    await Source(wire).current.set(0.0)
+    await Source(wire, Options()).current.set(0.0)
     assert wire.sent[0].startswith(":SOUR:CURR 0.0")
 
 
 async def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(OutOfRange, match="CURR, VOLT"):
-        await Source(Wire()).mode.set("POWER")
+        await Source(Wire(), Options()).mode.set("POWER")
 
 
 async def test_the_instruments_refusal_is_an_error_in_its_own_words():
     wire = Wire()
     wire.answers = ['-222,"Data out of range"']
     with pytest.raises(InstrumentError, match="-222"):
-        await Source(wire).current.set(1.0)
+        await Source(wire, Options()).current.set(1.0)
 
 
 async def test_an_answer_that_is_no_boolean_is_an_error():
     wire = Wire()
     wire.answers = ["maybe"]
     with pytest.raises(InstrumentError, match="maybe"):
-        await Source(wire).output.get()
+        await Source(wire, Options()).output.get()
 
 
 async def test_an_error_queue_without_end_is_not_read_for_ever():
     wire = Wire()
     wire.answers = ['-113,"Undefined header"'] * 200
     with pytest.raises(InstrumentError, match="without end"):
-        await Source(wire).clear_errors()
+        await Source(wire, Options()).clear_errors()
 
 
 @given(st.floats(-1.05, 1.05))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from galvanode.instrument.links.lines import Lines
 from galvanode.instrument.reading import BadReading, Reading, measured
 from galvanode.instrument.roles import (
     Capabilities,
@@ -33,7 +32,6 @@ class Keithley2450(ScpiInstrument):
     the output is off but holds the cell at 0 V through a closed relay (manual 6-32).
     """
 
-    link_settings = Lines(write_termination="\n", read_termination="\n", timeout_s=1.0)
     capabilities = Capabilities(
         modes=frozenset({"rest", "current", "voltage"}),
         voltage=(-210.0, 210.0),

@@ -13,10 +13,10 @@ import pytest
 from tests.galvanode_simulator.conftest import HandClock
 
 from galvanode_simulator.cells import Cell, ResistorCell
-from galvanode_simulator.instruments.emstat4 import DEAF_S, EmStat4Interface
-from galvanode_simulator.instruments.emstat4_models import MODELS
-from galvanode_simulator.instruments.emstat4_unit import EmStat4Unit
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.emstat4.interface import DEAF_S, EmStat4Interface
+from galvanode_simulator.emstat4.models import MODELS
+from galvanode_simulator.emstat4.unit import EmStat4Unit
+from galvanode_simulator.keithley2450.unit import Keithley2450Unit
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 from galvanode_simulator.links.tcp import TcpServer
 from galvanode_simulator.shared_cell import SharedCell

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.instrument.reading import BadReading
-from galvanode_drivers.palmsens_protocol import ERRORS, decode, fault_of
+from galvanode_drivers.emstat4.protocol import ERRORS, decode, fault_of
 from galvanode_simulator.methodscript import Value, package
 from galvanode_simulator.methodscript.errors import Code
 from galvanode_simulator.methodscript.values import EXPONENTS, LARGEST

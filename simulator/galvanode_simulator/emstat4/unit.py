@@ -12,17 +12,17 @@ from typing import Any
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
-from galvanode_simulator.instruments.drive import (
+from galvanode_simulator.emstat4.models import Model, Range
+from galvanode_simulator.methodscript.errors import Code, Refused
+from galvanode_simulator.methodscript.potentiostat import ImpedanceResult
+from galvanode_simulator.methodscript.values import OVERLOAD, OVERLOAD_WARNING, UNDERLOAD, Value
+from galvanode_simulator.noise import gaussian, seeded
+from galvanode_simulator.parts.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
     drive_current,
     drive_voltage,
 )
-from galvanode_simulator.instruments.emstat4_models import Model, Range
-from galvanode_simulator.methodscript.errors import Code, Refused
-from galvanode_simulator.methodscript.potentiostat import ImpedanceResult
-from galvanode_simulator.methodscript.values import OVERLOAD, OVERLOAD_WARNING, UNDERLOAD, Value
-from galvanode_simulator.noise import gaussian, seeded
 
 OFF, LOW_SPEED, HIGH_SPEED, MAX_RANGE, GALVANOSTAT = 0, 2, 3, 4, 6
 """``set_pgstat_mode``."""

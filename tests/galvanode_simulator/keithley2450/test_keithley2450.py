@@ -7,8 +7,8 @@ import struct
 import pytest
 
 from galvanode_simulator.cells import PRESETS, LiSymmetricCell, ResistorCell
-from galvanode_simulator.instruments.converter import IdealConverter
-from galvanode_simulator.instruments.keithley2450_unit import RANGES
+from galvanode_simulator.keithley2450.unit import RANGES
+from galvanode_simulator.parts.converter import IdealConverter
 
 SOURCE_CURRENT = ':SOUR:FUNC CURR;:SENS:FUNC "VOLT";:SENS:VOLT:RSEN ON;:SOUR:CURR {:g};:OUTP ON'
 

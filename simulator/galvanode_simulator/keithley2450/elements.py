@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from galvanode.clock import process_clock
-from galvanode_simulator.instruments.converter import OVER_RANGE, OVERFLOW
-from galvanode_simulator.instruments.keithley2450_unit import CURRENT_RANGES, RESISTANCE_RANGES, VOLTAGE_RANGES
-from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
+from galvanode_simulator.keithley2450.unit import CURRENT_RANGES, RESISTANCE_RANGES, VOLTAGE_RANGES
+from galvanode_simulator.parts.converter import OVER_RANGE, OVERFLOW
+from galvanode_simulator.parts.reading_buffer import ReadingBuffer, Record
 from galvanode_simulator.scpi_status import ScpiError
 
 Element = Callable[[ReadingBuffer, Record], str]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from galvanode_simulator.instruments.espec import ZERO_CELSIUS, ChamberModel, EspecInterface, follow
+from galvanode_simulator.espec.interface import ZERO_CELSIUS, ChamberModel, EspecInterface, follow
 
 
 @pytest.fixture

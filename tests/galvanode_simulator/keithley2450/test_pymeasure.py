@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from galvanode_simulator.cells import ResistorCell
-from galvanode_simulator.instruments.keithley2450 import Keithley2450Interface
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit
+from galvanode_simulator.keithley2450.interface import Keithley2450Interface
+from galvanode_simulator.keithley2450.unit import Keithley2450Unit
 from galvanode_simulator.links.tcp import TcpServer
 from galvanode_simulator.wire import Wire
 

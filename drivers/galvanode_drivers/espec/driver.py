@@ -6,9 +6,10 @@ import asyncio
 import re
 
 from galvanode.instrument.links.base import NOT_TOLD
-from galvanode.instrument.links.lines import LineLink, Lines
+from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, ChamberReading, measured
-from galvanode.instrument.roles import Identity, InstrumentError, OutOfRange, UnsafeState
+from galvanode.instrument.roles import Identity, InstrumentError, OneChannel, OutOfRange, UnsafeState
+from galvanode_drivers.espec import EspecOptions
 
 _ZERO_CELSIUS = 273.15
 _TYPE = re.compile(r"(?:[A-Z]{1,2},\s*){1,2}([^,]+),\s*\d+(?:\.\d+)?")
@@ -17,13 +18,12 @@ _ROUNDING = 1e-9
 """Kelvin and back: 233.15 K - 273.15 K is a little less than -40."""
 
 
-class EspecChamber:
+class EspecChamber(OneChannel):
     """ESPEC chamber, temperature only (P-300 and SCP-220 communication manuals)."""
 
-    link_settings = Lines(write_termination="\r\n", read_termination="\r\n", timeout_s=2.0)
-
-    def __init__(self, link: LineLink) -> None:
+    def __init__(self, link: LineLink, options: EspecOptions) -> None:
         self.link = link
+        self.options = options
 
     @property
     def name(self) -> str:

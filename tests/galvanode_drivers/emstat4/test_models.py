@@ -15,7 +15,7 @@ from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.roles import Envelope, OutOfRange
 from galvanode.instrument.tasks import HoldCurrent, HoldVoltage, Impedance, OpenCircuit, Sweep, Task
 from galvanode_simulator.bench import read_and_build
-from galvanode_simulator.instruments.emstat4_models import MODELS
+from galvanode_simulator.emstat4.models import MODELS
 
 TASKS: list[Task] = [
     OpenCircuit(2.0, 0.5),
@@ -44,7 +44,7 @@ def opened(clock: HandClock, tmp_path: Path) -> Iterator[Any]:
 
     def open_model(model: str) -> Any:
         paths.append(bench(tmp_path, f"{{cell: resistor, model: {model}}}"))
-        return open_bench(read_bench(paths[-1])).instruments["em"]
+        return open_bench(read_bench(paths[-1])).units["em"]
 
     yield open_model
     for path in paths:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from galvanode_simulator.instruments.keithley2450_unit import (
+from galvanode_simulator.keithley2450.unit import (
     MOST_LISTED,
     OVER_RANGE,
     RANGES,
@@ -15,7 +15,7 @@ from galvanode_simulator.instruments.keithley2450_unit import (
     SourceFunction,
     Sweep,
 )
-from galvanode_simulator.instruments.reading_buffer import ReadingBuffer
+from galvanode_simulator.parts.reading_buffer import ReadingBuffer
 from galvanode_simulator.scpi import ScpiInterface, command
 from galvanode_simulator.scpi_status import ScpiError
 

@@ -19,8 +19,8 @@ from galvanode.instrument.tasks import (
     OpenCircuit,
     Sweep,
 )
-from galvanode_drivers.palmsens_protocol import MODELS
-from galvanode_drivers.palmsens_script import SAFE, literal, write
+from galvanode_drivers.emstat4.protocol import MODELS
+from galvanode_drivers.emstat4.script import SAFE, literal, write
 from galvanode_simulator.methodscript import literal as meaning
 from galvanode_simulator.methodscript import parse
 

@@ -10,20 +10,21 @@ import asyncio
 from collections import deque
 
 from galvanode.instrument.links.base import NOT_TOLD, LinkTimeout
-from galvanode.instrument.links.lines import LineLink, Lines
-from galvanode.instrument.links.visa import SerialLine
+from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import (
     Capabilities,
     Envelope,
     Identity,
     InstrumentError,
+    OneChannel,
     OutOfRange,
     UnsafeState,
 )
 from galvanode.instrument.tasks import Collected, Cutoff, ImpedancePoint, Task
-from galvanode_drivers.palmsens_protocol import MODELS, OVERLOAD, Model, decode, fault_of
-from galvanode_drivers.palmsens_script import CUT_OFF, SAFE, End, Plan, write
+from galvanode_drivers.emstat4 import EmStat4Options
+from galvanode_drivers.emstat4.protocol import MODELS, OVERLOAD, Model, decode, fault_of
+from galvanode_drivers.emstat4.script import CUT_OFF, SAFE, End, Plan, write
 
 _PAUSE_AFTER_ERROR_S = 0.1
 """The instrument ignores what comes within 50 ms of an error that it has told (maker's examples)."""
@@ -39,18 +40,18 @@ _OF_SCRIPTS = _MARKERS + "PT!Z"
 """First letters of lines that a running script may send."""
 
 
-class EmStat4:
+class EmStat4(OneChannel):
     """PalmSens EmStat4, EmStat Pico, Sensit and Nexus (MethodSCRIPT manual 1.8).
 
     ``capabilities`` are those of an EmStat4 HR until the instrument has said what it is. A current limit ends
     a task on this instrument: a potentiostat cannot hold a current back while it holds a potential.
     """
 
-    link_settings = Lines(serial=SerialLine(baud_rate=921_600))
     capabilities: Capabilities
 
-    def __init__(self, link: LineLink) -> None:
+    def __init__(self, link: LineLink, options: EmStat4Options) -> None:
         self.link = link
+        self.options = options
         self.capabilities = type(self).capabilities
         self._model: Model | None = None
         self._envelope: Envelope | None = None

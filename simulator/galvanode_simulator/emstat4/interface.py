@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterable
 
 from galvanode.clock import process_clock
+from galvanode_simulator.emstat4.unit import EmStat4Unit
 from galvanode_simulator.faults import Fault
-from galvanode_simulator.instruments.emstat4_unit import EmStat4Unit
 from galvanode_simulator.methodscript import Machine, Parser, ScriptError
 from galvanode_simulator.methodscript.errors import Code
 from galvanode_simulator.methodscript.interpreter import Steps

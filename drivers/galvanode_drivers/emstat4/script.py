@@ -22,7 +22,7 @@ from galvanode.instrument.tasks import (
     Sweep,
     Task,
 )
-from galvanode_drivers.palmsens_protocol import Model
+from galvanode_drivers.emstat4.protocol import Model
 
 CUT_OFF = "cut-off "
 """What the instrument says, with the number of the cut-off, before the sample that meets it."""

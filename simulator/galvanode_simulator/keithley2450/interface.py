@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import Fault
-from galvanode_simulator.instruments import keithley2450_unit as model
-from galvanode_simulator.instruments.keithley2450_elements import (
+from galvanode_simulator.keithley2450 import unit as model
+from galvanode_simulator.keithley2450.elements import (
     BINARY_ELEMENTS,
     ELEMENTS,
     Element,
@@ -18,9 +18,9 @@ from galvanode_simulator.instruments.keithley2450_elements import (
     when,
     with_digits,
 )
-from galvanode_simulator.instruments.keithley2450_sweeps import SweepCommands
-from galvanode_simulator.instruments.keithley2450_unit import Keithley2450Unit, Sense, Source
-from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
+from galvanode_simulator.keithley2450.sweeps import SweepCommands
+from galvanode_simulator.keithley2450.unit import Keithley2450Unit, Sense, Source
+from galvanode_simulator.parts.reading_buffer import ReadingBuffer, Record
 from galvanode_simulator.scpi import command, command_for
 from galvanode_simulator.scpi_status import ScpiError
 

@@ -13,15 +13,15 @@ from typing import Any, Literal
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
-from galvanode_simulator.instruments.converter import OVER_RANGE, OVERFLOW, Converter, IdealConverter
-from galvanode_simulator.instruments.drive import (
+from galvanode_simulator.noise import gaussian, seeded
+from galvanode_simulator.parts.converter import OVER_RANGE, OVERFLOW, Converter, IdealConverter
+from galvanode_simulator.parts.drive import (
     at_terminals_of_current,
     at_terminals_of_voltage,
     drive_current,
     drive_voltage,
 )
-from galvanode_simulator.instruments.reading_buffer import ReadingBuffer, Record
-from galvanode_simulator.noise import gaussian, seeded
+from galvanode_simulator.parts.reading_buffer import ReadingBuffer, Record
 from galvanode_simulator.scpi_status import ScpiError
 
 SourceFunction = Literal["CURR", "VOLT"]

@@ -1,0 +1,177 @@
+"""Families: what there is to know of one kind of instrument, in one place.
+
+A family is found through the entry point group ``galvanode.families``. An entry loads a ``Family``, or a mapping of
+them by name that imports a family when it is asked for:
+
+    [project.entry-points."galvanode.families"]
+    acme100 = "galvanode_acme:FAMILY"
+"""
+
+from __future__ import annotations
+
+import logging
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from galvanode.errors import InvalidInput
+from galvanode.instrument.links.base import LinkSettings
+from galvanode.instrument.roles import Unit
+
+logger = logging.getLogger(__name__)
+
+GROUP = "galvanode.families"
+"""Entry point group in which families register."""
+
+Role = Literal["cycler", "analyzer", "sequencer", "chamber"]
+"""What a channel is to the engine: polled, handed a step, handed the whole recipe, or the air around a cell."""
+
+
+class Options(BaseModel):
+    """The ``options:`` section of a bench entry. A family that has some derives from this."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the conformance suite must know of a family to try it at its simulator."""
+
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The ``options:`` section of the bench entry, as written."""
+    simulated: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The ``simulated:`` section, as written."""
+
+
+class Driver(Protocol):
+    """A driver class: makes the unit at the end of a link. Says nothing on it yet."""
+
+    def __call__(self, link: Any, options: Any) -> Unit:
+        """Make the driver; link and options are those of its family."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Instruments of one kind: who makes them, how they are reached, what drives and what simulates them.
+
+    A module that holds one imports nothing heavy: drivers and simulators are named, and imported when first used.
+    """
+
+    name: str
+    """The word in a bench file, ``driver: keithley2450``."""
+    title: str
+    makers: tuple[str, ...]
+    models: tuple[str, ...]
+    driver: str
+    """``package.module:Class``, a ``Driver``."""
+    simulator: str | None = None
+    """``package.module:NAME``, a ``galvanode_simulator.family.UnitSimulator``."""
+    role: Role
+    """Of its channels."""
+    channels: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
+    """Their addresses on the unit, or what tells them from the options; none: the unit is its only channel."""
+    options: type[Options] = Options
+    link: Callable[[Any], LinkSettings]
+    """How a unit is reached, from its options."""
+    facts: Facts = field(default_factory=Facts)
+
+    def addresses(self, options: Options) -> tuple[str, ...]:
+        """Addresses of a unit's channels; the one address of a unit that is its only channel is empty."""
+        found = self.channels(options) if callable(self.channels) else self.channels
+        return found or ("",)
+
+    def load_driver(self) -> Driver:
+        """Import the driver class."""
+        return _load(self.driver)
+
+    def load_simulator(self) -> Any:
+        """Import the ``UnitSimulator``; None if the family has none."""
+        return None if self.simulator is None else _load(self.simulator)
+
+
+class FamiliesIn(Mapping[str, Family]):
+    """The families of a package: each sub-package is one, bears its name and holds it as ``FAMILY``.
+
+    Modules of the package are what families share. A family is imported when it is asked for.
+    """
+
+    def __init__(self, package: str, path: Iterable[str]) -> None:
+        """``package`` and ``path`` are its ``__name__`` and ``__path__``."""
+        self._package = package
+        self._names = sorted(module.name for module in pkgutil.iter_modules(path) if module.ispkg)
+
+    def __getitem__(self, name: str) -> Family:
+        if name not in self._names:
+            raise KeyError(name)
+        return import_module(f"{self._package}.{name}").FAMILY
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Families(Mapping[str, Family]):
+    """The families of several sources. A name that two of them bring is refused when it is asked for."""
+
+    def __init__(self, sources: Mapping[str, Mapping[str, Family]]) -> None:
+        """``sources`` are families by name, by where they come from."""
+        self._sources: dict[str, list[str]] = {}
+        self._mappings = sources
+        for source, mapping in sources.items():
+            for name in mapping:
+                self._sources.setdefault(name, []).append(source)
+
+    def __getitem__(self, name: str) -> Family:
+        sources = self._sources[name]
+        if len(sources) > 1:
+            raise InvalidInput(f"several packages bring an instrument family {name!r}: {', '.join(sources)}")
+        family = self._mappings[sources[0]][name]
+        if family.name != name:
+            raise InvalidInput(f"{sources[0]} brings the family {family.name!r} under the name {name!r}")
+        return family
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._sources))
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+
+@cache
+def families() -> Families:
+    """Return the installed families by name. A package that cannot be imported is left out, and that is logged."""
+    sources: dict[str, Mapping[str, Family]] = {}
+    for entry in entry_points(group=GROUP):
+        try:
+            loaded = entry.load()
+        except Exception:  # whatever a package does while it is imported, the others' cells must be reached
+            logger.exception("the instrument families of %s cannot be loaded", _source_of(entry))
+            continue
+        sources[_source_of(entry)] = {entry.name: loaded} if isinstance(loaded, Family) else loaded
+    return Families(sources)
+
+
+def _source_of(entry: EntryPoint) -> str:
+    package = entry.dist.name if entry.dist is not None else entry.module
+    return f"{package} ({entry.name} = {entry.value})"
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+class NoLink:
+    """The link of a unit that is not opened: it has a name, and nobody answers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name

@@ -1,1 +1,0 @@
-"""Simulated instruments: a model that knows physics, an interface that knows bytes."""

@@ -1,0 +1,1 @@
+"""What simulated instruments of several families are made of: sources, converters, buffers."""

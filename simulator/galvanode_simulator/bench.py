@@ -81,6 +81,7 @@ class _Builder:
     def __init__(self, bench: Bench, seed: int) -> None:
         self.bench = bench
         self.seed = seed
+        self._families = families()
         self._built: dict[str, tuple[SimulatedUnit, UnitSettings]] = {}
         self._under_way: list[str] = []
         self._shared: dict[Reference, SharedCell] = {}
@@ -129,7 +130,7 @@ class _Builder:
         """The simulator of an instrument's own family, or of the one that it is to be taken from."""
         entry = self.bench.instruments[name]
         other: Any = (entry.simulated or {}).get("instrument")
-        known = families()
+        known = self._families
         kind = str(other or entry.driver)
         found = known[kind].load_simulator() if kind in known else None
         if isinstance(found, UnitSimulator):

@@ -167,8 +167,9 @@ def read_bench(path: Path) -> Bench:
     file = validate(document, _BenchFile)
     found: dict[str, Family] = {}
     options: dict[str, Options] = {}
+    known = families()
     for name, entry in file.instruments.items():
-        found[name] = _family(document, name, entry)
+        found[name] = _family(document, name, entry, known)
         options[name] = _options(document, name, entry, found[name])
     bench = Bench(file.title, file.visa, file.instruments, found, options, file.channels, document)
     if not file.channels:
@@ -179,12 +180,11 @@ def read_bench(path: Path) -> Bench:
     return bench
 
 
-def _family(document: Document, name: str, entry: InstrumentEntry) -> Family:
+def _family(document: Document, name: str, entry: InstrumentEntry, known: Mapping[str, Family]) -> Family:
     place = ("instruments", name)
     if not name.isidentifier():
         message = f"instrument {name!r}: expected a name of letters, digits and underscores"
         raise document.error(place, message, key=True)
-    known = families()
     if entry.driver not in known:
         message = f"'driver' is {entry.driver!r}; expected one of {', '.join(known)}"
         raise document.error((*place, "driver"), message)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import logging
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, Protocol
@@ -146,9 +147,14 @@ class Families(Mapping[str, Family]):
         return len(self._sources)
 
 
-@cache
 def families() -> Families:
     """Return the installed families by name. A package that cannot be imported is left out, and that is logged."""
+    return _found_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _found_on(path: tuple[str, ...]) -> Families:
+    """Look for families once per ``sys.path``: every installed package is asked for its entry points."""
     sources: dict[str, Mapping[str, Family]] = {}
     for entry in entry_points(group=GROUP):
         try:

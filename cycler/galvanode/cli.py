@@ -159,7 +159,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of recipes, for an editor, or the OpenAPI description of the REST API, for programs."""
     if of is SchemaOf.recipe:
-        from galvanode.recipe.language.schema import schema_text as text_of
+        from galvanode.recipe.method.schema import schema_text as text_of
     else:
         from galvanode.service.app import api_schema_text as text_of
     text = text_of()

@@ -151,6 +151,17 @@ class Section(BaseModel):
         return cast("object", data)
 
     @classmethod
+    def rules(cls) -> list[dict[str, Any]]:
+        """Return what a JSON Schema of it demands beside the fields, all of it."""
+        return []
+
+    @classmethod
+    def kind_of(cls, value: object) -> type[Section]:
+        """Return the model that reads a value where this one is said to stand: itself, unless it is one of several."""
+        del value
+        return cls
+
+    @classmethod
     def _optional_keys(cls) -> set[str]:
         fields = cls.model_fields.items()
         return {info.alias or name for name, info in fields if not info.is_required()}
@@ -224,7 +235,7 @@ class _Fault:
         name = label(self._path)
         if self._kind == "extra_forbidden":
             word = str(self._path[-1])
-            known = _keys_at(self._model, self._location[:-1])
+            known = _keys_at(self._model, self._location[:-1], self._document.at(self._at))
             where = label(self._path[:-1])
             inside = f" in {where}" if where != _WHOLE else ""
             return f"unknown key '{_short(word)}'{inside}{did_you_mean(word, known)}"
@@ -282,10 +293,13 @@ def _existing(node: object, location: DocumentPath) -> DocumentPath:
     return tuple(path)
 
 
-def _keys_at(model: type[BaseModel], location: DocumentPath) -> set[str]:
-    """Return the keys that the model at a location of pydantic's knows."""
+def _keys_at(model: type[BaseModel], location: DocumentPath, value: object) -> set[str]:
+    """Return the keys that the model at a location of pydantic's knows; ``value`` is what the whole model reads."""
     models: list[type[BaseModel]] = [model]
     for part in location:
+        models = [_kind_of(candidate, value) for candidate in models]
+        child = _child(value, part)
+        value = value if child is _ABSENT else child
         if isinstance(part, int):
             continue
         inner = [
@@ -297,7 +311,12 @@ def _keys_at(model: type[BaseModel], location: DocumentPath) -> set[str]:
         ]
         named = [candidate for candidate in models if candidate.__name__ == part]
         models = inner or named or models
-    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
+    fields = [field for candidate in models for field in _kind_of(candidate, value).model_fields.items()]
+    return {info.alias or name for name, info in fields}
+
+
+def _kind_of(model: type[BaseModel], value: object) -> type[BaseModel]:
+    return model.kind_of(value) if issubclass(model, Section) else model
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -15,8 +15,8 @@ from galvanode.document import parse_document
 from galvanode.instrument.bench import read_bench
 from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.language.known import DETECTORS
-from galvanode.recipe.language.schema import recipe_schema
 from galvanode.recipe.language.values import read_constant
+from galvanode.recipe.method.schema import recipe_schema
 from galvanode_simulator.bench import read_and_build
 
 ROOT = DOCS.parent

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe, read_recipe
-from galvanode.recipe.compiling.method import MAX_STEPS
+from galvanode.recipe.method.blocks import MAX_STEPS
 from galvanode.recipe.program import (
     Ask,
     Assign,
@@ -515,7 +515,7 @@ def test_a_recipe_is_found_beside_the_one_that_calls_it_and_in_the_library(tmp_p
 
 
 def test_calls_do_not_grow_without_bound(monkeypatch):
-    monkeypatch.setattr("galvanode.recipe.compiling.method.MAX_INSTRUCTIONS", 2_000)
+    monkeypatch.setattr("galvanode.recipe.method.blocks.MAX_INSTRUCTIONS", 2_000)
     calls = {
         "a": "title: A\nmethod:\n" + "  - call: b\n" * 100,
         "b": "title: B\nmethod:\n" + "  - call: c\n" * 100,

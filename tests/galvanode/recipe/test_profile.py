@@ -8,7 +8,7 @@ import pytest
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, estimate, parse_recipe, read_recipe
-from galvanode.recipe.compiling import profile
+from galvanode.recipe.compiling import profile_table
 from galvanode.recipe.language import shelf
 from galvanode.recipe.program import Limits, ProfilePlan, Program, Step
 
@@ -207,7 +207,7 @@ def test_what_a_file_lacks_of_what_is_asked_for(tmp_path):
 
 
 def test_a_file_has_a_hundred_thousand_rows_at_most(tmp_path, monkeypatch):
-    monkeypatch.setattr(profile, "MAX_ROWS", 3)
+    monkeypatch.setattr(profile_table, "MAX_ROWS", 3)
     rows = "time_s,current_A\n" + "".join(f"{row},0\n" for row in range(4))
     assert "has more than 3 rows" in refused(tmp_path, rows)
     assert len(beside(tmp_path, rows.rsplit("3,0\n", 1)[0]).times) == 3

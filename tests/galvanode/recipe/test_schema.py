@@ -9,10 +9,11 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from galvanode.cli import app
-from galvanode.recipe.language import model, patterns
+from galvanode.recipe.language import patterns
 from galvanode.recipe.language.known import DETECTORS, MEASURED
-from galvanode.recipe.language.schema import recipe_schema, schema_text
 from galvanode.recipe.language.values import C_RATE, NUMBER, POTENTIAL, read_constant
+from galvanode.recipe.method import model
+from galvanode.recipe.method.schema import recipe_schema, schema_text
 from galvanode.units import DIMENSIONS
 from galvanode.yaml_text import load
 
@@ -52,8 +53,8 @@ def test_every_recipe_of_the_library_is_valid(path):
 
 
 def test_the_keys_are_those_of_the_models():
-    """Of items and of the whole; those of the steps are made from the models and cannot differ."""
-    items = [found for name, found in vars(model).items() if name.endswith("Item") and isinstance(found, type)]
+    """Of items and of the whole."""
+    items = [model.model_of(word) for word in model.words()]
     keys = {info.alias or name for item in items for name, info in item.model_fields.items()}
     schema = recipe_schema()
     known = set(schema["$defs"]["item"]["anyOf"][1]["properties"])

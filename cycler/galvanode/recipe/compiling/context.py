@@ -11,8 +11,8 @@ from galvanode.errors import InvalidInput
 from galvanode.recipe.compiling.jumps import Labels, Ways, action_of
 from galvanode.recipe.compiling.limits import Bounds, tightened
 from galvanode.recipe.compiling.scope import Rungs, Scope
-from galvanode.recipe.language.bodies import RecordWhen, Safety
 from galvanode.recipe.language.condition import Go
+from galvanode.recipe.language.sections import RecordWhen, Safety
 from galvanode.recipe.language.shelf import Shelf
 from galvanode.recipe.language.terminals import Terminals
 from galvanode.recipe.language.values import NUMBER, Count, Expression, Reference, Value, expected_words, is_difference

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from galvanode.cell import TerminalLimits
 from galvanode.document import Document, found, label
 from galvanode.recipe.compiling.scope import Rungs, Scope
-from galvanode.recipe.language.bodies import Safety
+from galvanode.recipe.language.sections import Safety
 from galvanode.recipe.language.values import VOLTAGES, Value
 from galvanode.recipe.program import Limits, Window
 from galvanode.units import Quantity, format_quantity

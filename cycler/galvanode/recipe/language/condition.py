@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Literal, TypeVar, cast
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainValidator
 
 from galvanode.document import did_you_mean, found, place_of
 from galvanode.recipe.language.expression import (
@@ -25,7 +25,7 @@ from galvanode.recipe.language.expression import (
     walk,
 )
 from galvanode.recipe.language.known import DETECTORS, MEASURED, Measured
-from galvanode.recipe.language.values import Value, read_any, read_value, value_of
+from galvanode.recipe.language.values import Value, read_any, read_value, shown_as, value_of
 from galvanode.units import Quantity
 
 T = TypeVar("T")
@@ -400,27 +400,22 @@ def _detector(value: dict[str, object], where: Where, path: tuple[str | int, ...
     return Detect(name, read)
 
 
-def _schema(where: str) -> WithJsonSchema:
-    entry = {"anyOf": [{"type": "string"}, {"type": "object"}]}
-    return WithJsonSchema({"anyOf": [*entry["anyOf"], {"type": "array", "items": entry}], "description": where})
-
-
 Untils = Annotated[
     tuple[Until, ...],
     PlainValidator(lambda value: _entries(value, "until")),
-    _schema("A condition that ends the step, such as 'voltage >= 4.2 V', or a list of them"),
+    shown_as("ends"),
 ]
 """One condition or a list of them, of which any ends the step."""
 Stops = Annotated[
     tuple[Until, ...],
     PlainValidator(lambda value: _entries(value, "stop_when")),
-    _schema("A condition or a detector that ends the block, such as 'short_circuit', or a list of them"),
+    shown_as("ends"),
 ]
 """One condition or a list of them, of which any ends the block."""
 If = Annotated[
     Asked,
     PlainValidator(lambda value: _one(value, "if")),
-    WithJsonSchema({"type": "string", "description": "A condition such as '$capacity >= 2 mAh'"}),
+    shown_as("test"),
 ]
 """What an ``if`` asks."""
 

@@ -258,35 +258,50 @@ def _positive(dimension: str, due: str) -> PlainValidator:
 
 
 _MAGNITUDE = "above 0: the step's name gives the direction"
-_TEXT = WithJsonSchema({"type": "string"})
 
-Voltage = Annotated[Value, _reader(*VOLTAGES), _TEXT]
-VoltageChange = Annotated[Value, _positive("voltage", "a voltage above 0, such as '1 mV'"), _TEXT]
-Current = Annotated[Value, _reader("current"), _TEXT]
-CurrentChange = Annotated[Value, _positive("current", "a current above 0, such as '1 µA'"), _TEXT]
-CurrentMagnitude = Annotated[Value, _positive("current", f"a current {_MAGNITUDE}"), _TEXT]
-CurrentBound = Annotated[Value, _positive("current", "a current above 0, such as '5 mA'"), _TEXT]
+
+def shown_as(name: str) -> WithJsonSchema:
+    """Return the mark that a value is described under this name in the published JSON Schema."""
+    return WithJsonSchema({"described": name})
+
+
+Voltage = Annotated[Value, _reader(*VOLTAGES), shown_as("voltage")]
+VoltageChange = Annotated[Value, _positive("voltage", "a voltage above 0, such as '1 mV'"), shown_as("voltage_change")]
+Current = Annotated[Value, _reader("current"), shown_as("current")]
+CurrentChange = Annotated[Value, _positive("current", "a current above 0, such as '1 µA'"), shown_as("current")]
+CurrentMagnitude = Annotated[Value, _positive("current", f"a current {_MAGNITUDE}"), shown_as("current")]
+CurrentBound = Annotated[Value, _positive("current", "a current above 0, such as '5 mA'"), shown_as("current")]
 CurrentFloor = Annotated[
-    Value, _reader("current", check=_not_positive, due="a current of 0 or below, such as '-5 mA'"), _TEXT
+    Value, _reader("current", check=_not_positive, due="a current of 0 or below, such as '-5 mA'"), shown_as("current")
 ]
 CurrentCeiling = Annotated[
-    Value, _reader("current", check=_not_negative, due="a current of 0 or above, such as '5 mA'"), _TEXT
+    Value, _reader("current", check=_not_negative, due="a current of 0 or above, such as '5 mA'"), shown_as("current")
 ]
-CurrentDensity = Annotated[Value, _reader("current_density"), _TEXT]
-DensityMagnitude = Annotated[Value, _positive("current_density", f"a current density {_MAGNITUDE}"), _TEXT]
-DensityBound = Annotated[Value, _positive("current_density", "a current density above 0, such as '5 mA/cm^2'"), _TEXT]
-Rate = Annotated[Value, _positive(C_RATE, f"a C-rate {_MAGNITUDE}"), _TEXT]
-Power = Annotated[Value, _reader("power"), _TEXT]
-PowerMagnitude = Annotated[Value, _positive("power", f"a power {_MAGNITUDE}"), _TEXT]
-Resistance = Annotated[Value, _positive("resistance", "a resistance above 0, such as '100 ohm'"), _TEXT]
-ChargeChange = Annotated[Value, _positive("charge", "a charge above 0, such as '1 µAh'"), _TEXT]
-Share = Annotated[Value, _positive("fraction", "a share above 0, such as '85 %'"), _TEXT]
-Number = Annotated[Value, _reader(NUMBER), _TEXT]
-ScanRate = Annotated[Value, _positive("scan_rate", "a scan rate above 0: the voltages give the direction"), _TEXT]
-Frequency = Annotated[Value, _positive("frequency", "a frequency above 0, such as '1 kHz'"), _TEXT]
-Temperature = Annotated[Value, _reader("temperature"), _TEXT]
-Time = Annotated[Value, _reader("time", check=_not_negative, due="a time of 0 or more, such as '30 min'"), _TEXT]
-Interval = Annotated[Value, _positive("time", "a time above 0, such as '10 s'"), _TEXT]
+CurrentDensity = Annotated[Value, _reader("current_density"), shown_as("current_density")]
+DensityMagnitude = Annotated[
+    Value, _positive("current_density", f"a current density {_MAGNITUDE}"), shown_as("current_density")
+]
+DensityBound = Annotated[
+    Value, _positive("current_density", "a current density above 0, such as '5 mA/cm^2'"), shown_as("current_density")
+]
+Rate = Annotated[Value, _positive(C_RATE, f"a C-rate {_MAGNITUDE}"), shown_as("rate")]
+Power = Annotated[Value, _reader("power"), shown_as("power")]
+PowerMagnitude = Annotated[Value, _positive("power", f"a power {_MAGNITUDE}"), shown_as("power")]
+Resistance = Annotated[
+    Value, _positive("resistance", "a resistance above 0, such as '100 ohm'"), shown_as("resistance")
+]
+ChargeChange = Annotated[Value, _positive("charge", "a charge above 0, such as '1 µAh'"), shown_as("charge")]
+Share = Annotated[Value, _positive("fraction", "a share above 0, such as '85 %'"), shown_as("fraction")]
+Number = Annotated[Value, _reader(NUMBER), shown_as("number")]
+ScanRate = Annotated[
+    Value, _positive("scan_rate", "a scan rate above 0: the voltages give the direction"), shown_as("scan_rate")
+]
+Frequency = Annotated[Value, _positive("frequency", "a frequency above 0, such as '1 kHz'"), shown_as("frequency")]
+Temperature = Annotated[Value, _reader("temperature"), shown_as("temperature")]
+Time = Annotated[
+    Value, _reader("time", check=_not_negative, due="a time of 0 or more, such as '30 min'"), shown_as("time")
+]
+Interval = Annotated[Value, _positive("time", "a time above 0, such as '10 s'"), shown_as("time")]
 
 
 def _or_open_circuit(read: Callable[[object], Value], due: str) -> PlainValidator:
@@ -304,16 +319,16 @@ def _or_open_circuit(read: Callable[[object], Value], due: str) -> PlainValidato
 StartVoltage = Annotated[
     Value | None,
     _or_open_circuit(lambda value: read_value(value, *VOLTAGES), "'open_circuit' or a voltage such as '3 V'"),
-    _TEXT,
+    shown_as("start_voltage"),
 ]
 """None for ``open_circuit``."""
 Bias = Annotated[
     Value | None,
     _or_open_circuit(read_any_value, "'open_circuit', a voltage such as '3 V' or a current such as '1 mA'"),
-    _TEXT,
+    shown_as("bias"),
 ]
 """A voltage or a current, as the kind of the impedance asks; None for ``open_circuit``."""
-Amplitude = Annotated[Value, PlainValidator(read_any_value), _TEXT]
+Amplitude = Annotated[Value, PlainValidator(read_any_value), shown_as("voltage_or_current")]
 """A voltage or a current, as the kind of the impedance asks."""
 
 
@@ -329,7 +344,7 @@ def _temperature_change(value: object) -> Value:
     return result
 
 
-TemperatureChange = Annotated[Value, PlainValidator(_temperature_change), _TEXT]
+TemperatureChange = Annotated[Value, PlainValidator(_temperature_change), shown_as("temperature")]
 
 Count = int | Reference | Expression
 
@@ -347,6 +362,10 @@ def read_count(value: object, most: int) -> Count:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ValueError(said)
     return value
+
+
+A_COUNT = shown_as("count")
+ANY_VALUE = shown_as("any")
 
 
 def count_up_to(most: int) -> PlainValidator:

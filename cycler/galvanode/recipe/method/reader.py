@@ -10,9 +10,9 @@ from galvanode.document import Document, parse_document, read_document, validate
 from galvanode.errors import InvalidInput
 from galvanode.library import library
 from galvanode.recipe.language.migrate import migrated
-from galvanode.recipe.language.model import RecipeText
 from galvanode.recipe.language.parameter import Parameter
 from galvanode.recipe.language.shelf import Shelf
+from galvanode.recipe.method.model import RecipeText
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,20 +1,36 @@
-"""Impedance: frequencies, amplitude and bias of a spectrum."""
+"""``impedance``: a spectrum from a high frequency to a low one."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from galvanode.document import label
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.limits import lies_in, numbers_of, window_text
 from galvanode.recipe.compiling.operands import operand
-from galvanode.recipe.language.bodies import MAX_AVERAGES, MAX_PER_DECADE, Impedance
-from galvanode.recipe.language.values import VOLTAGES, Value, read_constant
-from galvanode.recipe.program import ImpedancePlan, Operand
+from galvanode.recipe.language.values import (
+    A_COUNT,
+    VOLTAGES,
+    Amplitude,
+    Bias,
+    Count,
+    Frequency,
+    Value,
+    count_up_to,
+    read_constant,
+)
+from galvanode.recipe.program import ImpedancePlan, Operand, Record, Step
+from galvanode.recipe.verbs.step import StepVerb, UnderWay
 from galvanode.units import Quantity, expected
 from galvanode.yaml_text import DocumentPath
 
+MAX_PER_DECADE = 100
+"""Points of an impedance."""
+MAX_AVERAGES = 100
+"""Times that one spectrum is measured."""
 _SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1e8
 _MOST_VOLTS = 0.1
 """V rms. Beyond it no cell answers linearly, and a slip of the unit is more likely than the wish."""
@@ -22,7 +38,34 @@ _DEFAULT_AMPLITUDE = "10 mV"
 _CURRENT = "a current above 0, such as '10 µA'"
 
 
-def impedance_plan(body: Impedance, path: DocumentPath, context: Context) -> ImpedancePlan:
+class Impedance(StepVerb):
+    """A spectrum from a high frequency to a low one."""
+
+    word: ClassVar[str] = "impedance"
+    elsewhere: ClassVar[tuple[str, ...]] = ("eis", "peis", "geis")
+
+    kind: Literal["potentiostatic", "galvanostatic"] = "potentiostatic"
+    start: Frequency = Field(alias="from", description="The highest.")
+    to: Frequency = Field(description="The lowest.")
+    points_per_decade: Annotated[Count, count_up_to(MAX_PER_DECADE), A_COUNT] = Field(
+        10, description="10 if nothing is said; 100 at most."
+    )
+    amplitude: Amplitude | None = Field(
+        None, description="rms; '10 mV' if nothing is said, a current if galvanostatic."
+    )
+    bias: Bias = Field(None, description="Open circuit if nothing is said.")
+    averages: Annotated[Count, count_up_to(MAX_AVERAGES), A_COUNT] = Field(
+        1, description="How often the whole spectrum is measured; 100 at most."
+    )
+
+    def steps(self, step: UnderWay) -> tuple[Step, ...]:
+        """Return the step that measures the spectrum."""
+        plan = _plan(self, step.path, step.context)
+        every_s = step.context.check_every_s
+        return (step.made("impedance", impedance=plan, until=(), record=Record(every_s=every_s), poll_s=every_s),)
+
+
+def _plan(body: Impedance, path: DocumentPath, context: Context) -> ImpedancePlan:
     """Return what is measured, amplitude and bias together inside the limits. Raises ``InvalidInput``."""
     first = _frequency(body.start, (*path, "from"), context)
     last = _frequency(body.to, (*path, "to"), context)

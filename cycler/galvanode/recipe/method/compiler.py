@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from galvanode.cell import CellUnderTest
-from galvanode.recipe.compiling.calls import assigned_in, resolve
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.limits import of_cell
-from galvanode.recipe.compiling.method import Method, frame_of
 from galvanode.recipe.compiling.scope import Scope
 from galvanode.recipe.language.parameter import set_parameters
-from galvanode.recipe.language.reader import Recipe
 from galvanode.recipe.language.terminals import terminals_of
+from galvanode.recipe.method.blocks import Method, frame_of
+from galvanode.recipe.method.calls import assigned_in, resolve
+from galvanode.recipe.method.reader import Recipe
 from galvanode.recipe.program import NOMINAL_CAPACITY, Program
 
 

@@ -4,44 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from galvanode.document import Document, did_you_mean, found, label
-from galvanode.recipe.compiling.assigned import STEP, first_unset
-from galvanode.recipe.compiling.calls import Calls, assigned_in, called_at, items_of
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.jumps import MOST_TAKEN, Labels, Way, Ways
-from galvanode.recipe.compiling.ladder import ladders_of
 from galvanode.recipe.compiling.limits import Bounds, tightened
 from galvanode.recipe.compiling.operands import condition_of, duration, ends, measured_operand, places_of
-from galvanode.recipe.compiling.operator import compile_operator
+from galvanode.recipe.compiling.place import Place
 from galvanode.recipe.compiling.scope import Found, Late, Rungs, Scope
-from galvanode.recipe.compiling.soak import compile_chamber
-from galvanode.recipe.compiling.steps import compile_step
 from galvanode.recipe.language.arithmetic import kind_of
-from galvanode.recipe.language.bodies import AnyStep
 from galvanode.recipe.language.condition import Comparison, Until, asked_of
 from galvanode.recipe.language.looping import MAX_TURNS
-from galvanode.recipe.language.model import (
+from galvanode.recipe.language.parameter import Bound
+from galvanode.recipe.language.terminals import Terminals
+from galvanode.recipe.language.values import NUMBER, POTENTIAL, Value, expected_words, read_constant, show_dimension
+from galvanode.recipe.method.assigned import STEP, first_unset
+from galvanode.recipe.method.calls import Calls, assigned_in, called_at, items_of
+from galvanode.recipe.method.ladder import ladders_of
+from galvanode.recipe.method.model import (
     AnyItem,
     BreakItem,
     CallItem,
-    ChamberItem,
     EndItem,
     FailItem,
     GotoItem,
     GroupItem,
     IfItem,
-    OperatorItem,
     RepeatItem,
     SetItem,
-    body_of,
-    verb_of,
+    StepItem,
 )
-from galvanode.recipe.language.parameter import Bound
-from galvanode.recipe.language.reader import Recipe
-from galvanode.recipe.language.terminals import Terminals
-from galvanode.recipe.language.values import NUMBER, POTENTIAL, Value, expected_words, read_constant, show_dimension
+from galvanode.recipe.method.reader import Recipe
 from galvanode.recipe.program import (
     NOMINAL_CAPACITY,
     Action,
@@ -201,24 +196,26 @@ class Method:
                 for name, value in item.assigned.items():
                     self._set(name, value, (*at, "set", name), frame, context)
                 return 0
-            case OperatorItem():
-                return self._ask(item, at, frame, context)
-            case ChamberItem():
-                self._emit(compile_chamber(item.chamber, (*at, "chamber"), context), (*at, "chamber"), frame)
-                return 1
+            case StepItem():
+                return self._step(item, at, frame, context)
             case GotoItem() | BreakItem() | EndItem() | FailItem():
                 self._jump(item, at, frame, context)
                 return 0
             case _:
-                return self._step(item, at, frame, context)
+                raise AssertionError(f"no way to compile a {type(item).__name__}")
 
-    def _step(self, item: AnyItem, at: DocumentPath, frame: Frame, context: Context) -> int:
-        verb = verb_of(item)
+    def _step(self, item: StepItem, at: DocumentPath, frame: Frame, context: Context) -> int:
+        """Compile a step; return how many it carries out: a question to the operator is none."""
+        path = (*at, item.word)
+        place = Place(path, context, self._number, partial(self._declare_asked, frame, context))
+        compiled = item.verb.instructions(place)
+        for instruction in compiled:
+            self._emit(instruction, path, frame)
+        return sum(isinstance(instruction, (Step, SetChamber)) for instruction in compiled)
+
+    def _number(self) -> int:
         self._steps += 1
-        compiled = compile_step(verb, cast("AnyStep", body_of(item)), (*at, verb), context, self._steps)
-        for step in compiled:
-            self._emit(step, (*at, verb), frame)
-        return len(compiled)
+        return self._steps
 
     def _emit(self, instruction: Instruction, path: DocumentPath, frame: Frame) -> int:
         """Add an instruction; return its number."""
@@ -383,8 +380,7 @@ class Method:
     def _jump(
         self, item: GotoItem | BreakItem | EndItem | FailItem, path: DocumentPath, frame: Frame, context: Context
     ) -> None:
-        verb = verb_of(item)
-        at = (*path, verb)
+        at = (*path, _JUMPS[type(item)])
         if isinstance(item, GotoItem):
             short = isinstance(context.document.at(at), str)
             name_at = at if short else (*at, "label")
@@ -429,22 +425,18 @@ class Method:
             raise context.error(at, f"'{name}' is {taken}; choose another name", key=True)
         frame.late.setdefault(name, late)
 
-    def _ask(self, item: OperatorItem, path: DocumentPath, frame: Frame, context: Context) -> int:
-        at = (*path, "operator")
-        ask = compile_operator(item.operator, at, context)
-        name = ask.name
-        if name is not None and ask.dimension is not None:
-            before = frame.late.get(name)
-            due = "charge" if name == NOMINAL_CAPACITY else None if before is None else before.kind.dimension
-            if due is not None and due != ask.dimension:
-                said = f"asks for {show_dimension(ask.dimension)}; expected {expected_words(due)}"
-                raise context.error((*at, "default"), f"'{name}' {said}")
-            default = item.operator.default
-            kind = kind_of(ask.dimension, "" if default is None else default.text)
-            self._declare(name, Late(kind, Variable(name=_full(name, frame))), (*at, "name"), frame, context)
-            ask = ask.model_copy(update={"name": _full(name, frame)})
-        self._emit(ask, at, frame)
-        return 0
+    def _declare_asked(self, frame: Frame, context: Context, name: str, like: Quantity, at: DocumentPath) -> str:
+        """Make what an operator is asked for a variable, of the dimension of its default; return its full name."""
+        before = frame.late.get(name)
+        due = "charge" if name == NOMINAL_CAPACITY else None if before is None else before.kind.dimension
+        if due is not None and due != like.dimension:
+            said = f"asks for {show_dimension(like.dimension)}; expected {expected_words(due)}"
+            raise context.error((*at, "default"), f"'{name}' {said}")
+        full = _full(name, frame)
+        self._declare(
+            name, Late(kind_of(like.dimension, like.text), Variable(name=full)), (*at, "name"), frame, context
+        )
+        return full
 
     # --- other recipes ---------------------------------------------------------------------------------------------
 
@@ -621,6 +613,9 @@ def _intersection(first: Window, second: Window) -> Window:
     lows = [end for end in (first.min, second.min) if end is not None]
     highs = [end for end in (first.max, second.max) if end is not None]
     return Window(min=max(lows, default=None), max=min(highs, default=None))
+
+
+_JUMPS: dict[type[AnyItem], str] = {GotoItem: "goto", BreakItem: "break", EndItem: "end", FailItem: "fail"}
 
 
 def _full(name: str, frame: Frame) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from galvanode.document import did_you_mean, label
-from galvanode.recipe.language.model import AnyItem, CallItem, Item, OperatorItem, ProfileItem, SetItem, blocks_of
-from galvanode.recipe.language.reader import Recipe
+from galvanode.recipe.method.model import AnyItem, CallItem, Item, SetItem, StepItem, blocks_of
+from galvanode.recipe.method.reader import Recipe
 from galvanode.yaml_text import DocumentPath
 
 MAX_DEPTH = 4
@@ -69,8 +69,8 @@ def files_beside(recipe: Recipe) -> dict[str, str]:
     """
     for one in (recipe, *resolve(recipe).recipes):
         for item, _ in items_of(one):
-            if isinstance(item, ProfileItem) and item.profile.file is not None:
-                one.shelf.beside(item.profile.file)
+            for name in item.verb.files() if isinstance(item, StepItem) else ():
+                one.shelf.beside(name)
     return recipe.shelf.used
 
 
@@ -99,6 +99,6 @@ def assigned_in(recipe: Recipe) -> frozenset[str]:
     for item, _ in items_of(recipe):
         if isinstance(item, SetItem):
             names.update(item.assigned)
-        elif isinstance(item, OperatorItem) and item.operator.name is not None:
-            names.add(item.operator.name)
+        elif isinstance(item, StepItem):
+            names.update(item.verb.sets())
     return frozenset(names)

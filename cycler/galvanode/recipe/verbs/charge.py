@@ -1,0 +1,119 @@
+"""``charge``: by C-rate, current or power, and a hold at the voltage that ended it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+from pydantic import model_validator as validator
+
+from galvanode.document import Section, label, place_of
+from galvanode.document import found as shown
+from galvanode.recipe.compiling.operands import duration, ends, places_of
+from galvanode.recipe.language.condition import Untils
+from galvanode.recipe.language.values import CurrentMagnitude, DensityMagnitude, PowerMagnitude, Rate, Time
+from galvanode.recipe.program import Condition, End, Formula, Operand, Step, Variable
+from galvanode.recipe.verbs.driven import Driven, DrivenStep, Sign
+from galvanode.recipe.verbs.step import UnderWay
+
+
+class ThenHold(Section):
+    """Hold the voltage that ended the step, at no more than its current."""
+
+    duration: Time | None = Field(None, alias="for", description="How long at most.")
+    until: Untils = ()
+
+    @classmethod
+    def rules(cls) -> list[dict[str, Any]]:
+        """Return what its JSON Schema demands: an end."""
+        return [{"anyOf": [{"required": ["for"]}, {"required": ["until"]}]}]
+
+    @validator(mode="after")
+    def _can_end(self) -> Self:
+        if self.duration is None and not self.until:
+            said = "the hold cannot end; expected 'until: current <= 0.05C' or 'for: 1 h' in it, or both"
+            raise place_of((), said)
+        return self
+
+
+class Charge(DrivenStep):
+    """A charge by C-rate, current or power; with 'then_hold' a CC-CV."""
+
+    word: ClassVar[str] = "charge"
+    elsewhere: ClassVar[tuple[str, ...]] = ("cccv", "cc_cv")
+    sign: ClassVar[Sign] = 1
+
+    rate: Rate | None = None
+    current: CurrentMagnitude | None = None
+    current_density: DensityMagnitude | None = None
+    power: PowerMagnitude | None = None
+    then_hold: ThenHold | None = None
+
+    def steps(self, step: UnderWay) -> tuple[Step, ...]:
+        """Return the charge or discharge, and the hold at the voltage that ended it."""
+        until = self.ends(step, magnitude=True)
+        self._check_way(until, step)
+        drive = self.drive(step)
+        driven = drive.made(until)
+        if self.then_hold is None:
+            return (driven,)
+        # The hold comes next: so it must, whatever else may lead elsewhere, only after the voltage was reached.
+        leading = [end for end in driven.until if "next" in (end.then.do, end.otherwise.do)]
+        held = _voltage_of(leading[0]) if len(leading) == 1 and leading[0].otherwise.do != "next" else None
+        if held is None:
+            said = "'then_hold' holds the voltage that ended the step; expected one voltage in 'until'"
+            raise step.context.error((*step.path, "then_hold"), f"{said} and no 'for' beside it", key=True)
+        return driven, _hold(drive, self.then_hold, held)
+
+    def _check_way(self, until: tuple[End, ...], step: UnderWay) -> None:
+        """Raise ``InvalidInput`` for a voltage that a charge, or a discharge, leads away from."""
+        due, way = ("<=", "falls") if self.sign < 0 else (">=", "rises")
+        path, context = (*step.path, "until"), step.context
+        conditions = until[len(until) - len(self.until) :]  # without the end by time
+        for end, at in zip(conditions, places_of(self.until, path, context), strict=True):
+            condition = _voltage_of(end)
+            if condition is not None and end.then.do == "next" and condition.comparison != due:
+                place = (*at, "when") if isinstance(context.document.at(at), dict) else at
+                said = f"is {shown(context.document.at(place))}; expected '{due}': the voltage {way} in a {self.word}"
+                raise context.error(place, f"{label(at)} {said}")
+
+
+def _voltage_of(end: End) -> Condition | None:
+    """Return the voltage, with its sign, that alone makes an end; None for any other end."""
+    test = end.test
+    return test if isinstance(test, Condition) and test.quantity == "voltage" and not test.magnitude else None
+
+
+def _hold(drive: Driven, hold: ThenHold, voltage: Condition) -> Step:
+    """Return the hold: never more current than the phase before it."""
+    step = drive.step
+    at = (*step.path, "then_hold")
+    until = (
+        *duration(hold.duration, (*at, "for"), step.context),
+        *ends(hold.until, (*at, "until"), step.context, magnitude=True),
+    )
+    line = step.context.document.place(at, key=True)[0]
+    limit = _limit_of_hold(drive, voltage.value)
+    if limit == 0.0:
+        said = f"'then_hold' would hold 0 V, where a {drive.mode} says nothing about the current"
+        raise step.context.error(at, f"{said}; expected another voltage in 'until'", key=True)
+    return step.made("voltage", setpoint=voltage.value, current_limit=limit, until=until, line=line)
+
+
+def _limit_of_hold(drive: Driven, voltage: Operand) -> Operand:
+    """Return the current that flowed when the voltage was reached: I, P/V or V/R, in magnitude."""
+    if drive.mode == "current":
+        return _magnitude(drive.setpoint)
+    parts = (drive.setpoint, voltage) if drive.mode == "power" else (voltage, drive.setpoint)
+    if isinstance(parts[0], float) and isinstance(parts[1], float):
+        return abs(parts[0] / parts[1]) if parts[1] != 0.0 else 0.0
+    return _magnitude(Formula(op="/", of=parts))
+
+
+def _magnitude(value: Operand) -> Operand:
+    """Return the magnitude of a set point, whose sign is its factor's where it is a variable's."""
+    if isinstance(value, float):
+        return abs(value)
+    if isinstance(value, Variable):
+        return Variable(name=value.name, factor=abs(value.factor))
+    return Formula(op="abs", of=(value,))

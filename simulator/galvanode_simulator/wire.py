@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import MODEL_FAULTS, ActiveFault, Fault
+from galvanode_simulator.framing import Framer, LineFramer
 
 _NUMBER = re.compile(rb"[-+]?\d+\.\d+(?:E[-+]?\d+)?", re.IGNORECASE)
-_LONGEST_MESSAGE = 65_536
 _OF_LINES = frozenset({"drop_reply", "garble", "truncate"})
 """Faults that can strike a line that was not asked for."""
 
@@ -66,6 +66,15 @@ class Worker(Protocol):
         ...
 
 
+@runtime_checkable
+class Framed(Protocol):
+    """A device whose messages are no lines that end with LF."""
+
+    def framer(self) -> Framer:
+        """Return what cuts the bytes of one connection into messages."""
+        ...
+
+
 class Reply(NamedTuple):
     """What comes back, and how late (real time, s)."""
 
@@ -85,6 +94,8 @@ class Wire:
         self.driver = driver
         self.device = device
         self.receive = device.receive
+        self.framer = device.framer if isinstance(device, Framed) else LineFramer
+        self._ending = len(self.framer().ending)
         self._talker = device if isinstance(device, Talker) else None
         self._worker = device if isinstance(device, Worker) else None
         self._free_at = 0.0
@@ -136,7 +147,7 @@ class Wire:
         data = self._receive(message)
         delay = 0.0
         for fault in striking:
-            data, delay = _on_the_wire(fault, data, delay)
+            data, delay = _on_the_wire(fault, data, delay, self._ending)
         self._drop_spent()
         return [Reply(data, delay)] if data else []
 
@@ -175,7 +186,7 @@ class Wire:
     def _struck(self, line: bytes, elapsed: float) -> bytes:
         for active in self._faults:
             if active.fault.kind in _OF_LINES and active.strikes(line, elapsed):
-                line, _ = _on_the_wire(active.fault, line, 0.0)
+                line, _ = _on_the_wire(active.fault, line, 0.0, self._ending)
         return line
 
     def _play_model_faults(self, striking: list[Fault]) -> None:
@@ -195,7 +206,7 @@ class Wire:
         return process_clock().now() - self._started
 
 
-def _on_the_wire(fault: Fault, data: bytes, delay: float) -> tuple[bytes, float]:
+def _on_the_wire(fault: Fault, data: bytes, delay: float, ending: int) -> tuple[bytes, float]:
     if not data:
         return data, delay
     match fault.kind:
@@ -207,30 +218,12 @@ def _on_the_wire(fault: Fault, data: bytes, delay: float) -> tuple[bytes, float]
             return data + data, delay
         case "garble":
             # Bit 6 flipped in every third byte, the terminator left alone: what a bad ground does.
-            body = bytes(byte ^ 0x40 if index % 3 == 1 else byte for index, byte in enumerate(data[:-1]))
-            return body + data[-1:], delay
+            body = data[: len(data) - ending]
+            bad = bytes(byte ^ 0x40 if index % 3 == 1 else byte for index, byte in enumerate(body))
+            return bad + data[len(body) :], delay
         case "truncate":
             return data[: len(data) // 2], delay
         case "reading":
             return _NUMBER.sub(fault.value.encode(), data), delay
         case _:
             return data, delay
-
-
-class Framer:
-    """Cuts a byte stream into messages at LF; CR before it is tolerated."""
-
-    def __init__(self) -> None:
-        self.pending = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the messages that are complete now."""
-        pending = self.pending + data
-        *messages, self.pending = pending.split(b"\n")
-        if len(self.pending) > _LONGEST_MESSAGE:
-            self.pending = b""
-        return [message.rstrip(b"\r") for message in messages]
-
-    def clear(self) -> None:
-        """Forget what is incomplete."""
-        self.pending = b""

@@ -10,7 +10,8 @@ from pyvisa import constants, rname
 from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa.errors import VisaIOError
 
-from galvanode_simulator.wire import Disconnected, Framer, Wire
+from galvanode_simulator.framing import LineFramer
+from galvanode_simulator.wire import Disconnected, Wire
 
 _LONGEST_SLEEP_S = 0.05
 """A late reply that is still in time is waited for no longer than this."""
@@ -30,7 +31,8 @@ class Session:
         self.resource_name = str(name)
         self.is_serial = name.interface_type == "ASRL"
         self.is_stream = self.is_serial or name.resource_class == "SOCKET"
-        self._framer = Framer()
+        self._framer = wire.framer()
+        self._is_lines = isinstance(self._framer, LineFramer)
         self._arrived = b""
         self._late: deque[tuple[float, bytes]] = deque()
         self._lost = False
@@ -104,13 +106,14 @@ class Session:
             self._late.clear()
             self.wire.device.query_error(-410)
         wire = self.wire
-        whole = data.find(b"\n") == len(data) - 1
+        whole = self._is_lines and data.find(b"\n") == len(data) - 1
         if whole and not (self._late or self._framer.pending or wire.faulty):
             self._arrived += wire.receive(data[:-2] if data.endswith(b"\r\n") else data[:-1])
             return
-        if not self.is_stream and not data.endswith(b"\n"):
-            data += b"\n"  # END does what LF does
-        for message in self._framer.feed(data):
+        messages = self._framer.feed(data)
+        if not self.is_stream and self._framer.pending:
+            messages.append(self._framer.flush())  # END does what the terminator does
+        for message in messages:
             try:
                 replies = wire.exchange(message)
             except Disconnected:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from galvanode_simulator.wire import Disconnected, Framer, Wire
+from galvanode_simulator.wire import Disconnected, Wire
 
 _LOOK_S = 0.005
 """Real time between two looks at an instrument that speaks without being asked."""
@@ -22,7 +22,7 @@ class ReplyStream:
         self._wire = wire
         self._send = send
         self._hang_up = hang_up
-        self._framer = Framer()
+        self._framer = wire.framer()
         self._waiting: deque[bytes] = deque()
         self._turn: asyncio.TimerHandle | None = None
         self._free_at = 0.0

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from galvanode_simulator.faults import Fault
-from galvanode_simulator.wire import Disconnected, Framer, Wire
+from galvanode_simulator.framing import LineFramer
+from galvanode_simulator.wire import Disconnected, Wire
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_fault_that_makes_no_sense_is_refused(fault):
 
 
 def test_framing_takes_any_pieces_and_either_line_end():
-    framer = Framer()
+    framer = LineFramer()
     assert framer.feed(b"A\nB\r\nC") == [b"A", b"B"]
     assert framer.feed(b"") == []
     assert framer.feed(b"D\n") == [b"CD"]

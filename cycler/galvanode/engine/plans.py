@@ -139,6 +139,16 @@ def refuse_outside(step: Step, volts: Iterable[float] = (), amps: Iterable[float
                 raise Failed(f"{step.name} comes to {value:.6g} {unit}, outside its limits")
 
 
+def planned_s(task: Task) -> float | None:
+    """Return when a task ends by itself, s after it began; None where the instrument alone knows."""
+    if isinstance(task, Impedance):
+        return None
+    if isinstance(task, Sweep):
+        span = sum(abs(b - a) for a, b in pairwise(task.vertices))
+        return (task.cycles * span + task.step) / task.rate
+    return task.duration_s
+
+
 def expected_s(task: Task) -> float:
     """Return how long a task takes at most, generously, s; what takes longer has stalled."""
     if isinstance(task, Sweep):

@@ -361,6 +361,29 @@ async def test_voltage_changes_are_recorded_between_the_regular_samples():
     assert [round(row[0], 3) for row in rows] == [0.0, 5.0, 10.0, 20.0]
 
 
+async def test_a_grid_of_times_gives_one_sample_for_each_of_them():
+    run, _ = make(program(step(record=Record(every_s=0.1), poll_s=0.1, until=(after(2000.0),))))
+    times = [row[7] for row in await finish(run)]
+    assert len(times) == 20001
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) > 0.099
+
+
+async def test_a_pause_off_the_grid_doubles_no_sample_after_it():
+    run, cycler = make(program(step(record=Record(every_s=0.1), poll_s=0.1, until=(after(500.0),))))
+    cycler.at(123.4, run.pause)
+    run.start()
+    while run.state != "paused":
+        await asyncio.sleep(0.001)
+    run.position.step_time_s += 0.056  # as if the request had come then
+    run.resume()
+    await run.finished.wait()
+    commit = run.take_commit()
+    assert commit is not None
+    times = [row.time for row in commit.samples if row.time > 123.5]
+    assert len(times) <= 3766
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) > 0.099
+
+
 async def test_a_program_that_never_passes_time_is_ended():
     loop = Loop(loop_id="l", turns=10**6, counts_cycles=True, end=2, line=1)
     run, _ = make(program(loop, step(until=(when("voltage", ">=", -4.0),)), EndLoop(start=0)))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from galvanode.engine.errors import Tripped
-from galvanode.engine.plans import current_limit, expected_s, plain_ends, refuse_outside, setpoint_of, task_of
+from galvanode.engine.plans import (
+    current_limit,
+    expected_s,
+    plain_ends,
+    planned_s,
+    refuse_outside,
+    setpoint_of,
+    task_of,
+)
 from galvanode.engine.watch import Watch
 from galvanode.engine.workplace import READ_ATTEMPTS, Workplace
 from galvanode.instrument.links.base import LinkError
@@ -13,6 +22,14 @@ from galvanode.instrument.tasks import Collected, Cutoff, Impedance, ImpedancePo
 from galvanode.recipe.program import OPEN_CIRCUIT, Step
 
 MODES = ("rest", "current", "voltage", "sweep", "impedance")
+
+
+_MARGIN_S = 0.002
+"""After the planned end: what the instrument needs to tell of it."""
+_SOONEST_S = 0.01
+"""Between two looks."""
+_SHARE = 0.02
+"""Of the time that a task has taken: so much later at most, or ``_SOONEST_S``, its end is noticed."""
 
 
 class _Ended(NamedTuple):
@@ -40,23 +57,24 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     held = setpoint if step.mode == "current" else None
     floor = analyzer.capabilities.current_floor
     watch = workplace.begin(step, setpoint, workplace.clock.now(), floor, held=held, record_all=True)
-    ended = await _follow(watch, expected_s(task), workplace)
+    ended = await _follow(watch, task, cutoffs, workplace)
     for _ in range(0 if step.impedance is None else step.impedance.averages - 1):
         if not ended.by_itself:
             break
         await analyzer.start(task, cutoffs)
-        ended = await _follow(watch, expected_s(task), workplace)
+        ended = await _follow(watch, task, cutoffs, workplace)
     workplace.end(watch, ended.reason, ended.asked)
     workplace.book.passing = None  # the cell is off at the end of a task
 
 
-async def _follow(watch: Watch, expected: float, workplace: Workplace) -> _Ended:
+async def _follow(watch: Watch, task: Task, cutoffs: tuple[Cutoff, ...], workplace: Workplace) -> _Ended:
     """Take what a task streams until it has ended on the instrument or the step has to end."""
+    expected, looks = expected_s(task), _Looks(watch.step.poll_s, planned_s(task), bool(cutoffs))
     clock, analyzer, step = workplace.clock, workplace.wiring.the_analyzer, watch.step
     began, began_unix = clock.now(), clock.unix()
     failures = 0
     while True:
-        await workplace.summons.sleep(clock.now() + step.poll_s)
+        await workplace.summons.sleep(began + looks.after(clock.now() - began))
         try:
             collected = await analyzer.collect()
         except LinkError as error:
@@ -79,6 +97,26 @@ async def _follow(watch: Watch, expected: float, workplace: Workplace) -> _Ended
             return _Ended(asked, by_itself=False, asked=asked)
         if clock.now() - began > expected:
             raise Tripped(f"the instrument has not ended its task within {expected:.0f} s")
+
+
+class _Looks:
+    """When to look what a task has sent: as the recipe asks, and soon after it may have ended.
+
+    Between two tasks the cell is off and nothing is recorded, so the next one must not wait for a poll.
+    """
+
+    def __init__(self, poll_s: float, planned: float | None, may_end_early: bool) -> None:
+        self._poll_s = poll_s
+        self._planned = math.inf if planned is None else planned + _MARGIN_S
+        self._any_time = planned is None or may_end_early
+
+    def after(self, elapsed: float) -> float:
+        """Return when to look next, s after the task began, once ``elapsed`` has passed."""
+        overdue = elapsed - self._planned
+        if overdue >= 0:
+            return elapsed + min(self._poll_s, max(_SOONEST_S, 0.5 * overdue))
+        soon = max(_SOONEST_S, _SHARE * elapsed) if self._any_time else self._poll_s
+        return min(elapsed + min(self._poll_s, soon), self._planned)
 
 
 def _take(collected: Collected, watch: Watch, began: float, began_unix: float, workplace: Workplace) -> str | None:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from galvanode.analysis.detectors import DETECTORS, ShortCircuit
 from galvanode.errors import GalvanodeError
-from galvanode.recipe.program import CYCLE_QUANTITIES, Action, AllOf, Condition, Detector, End, Operand, Test
+from galvanode.quantities import BY_NAME, CYCLE_QUANTITIES
+from galvanode.recipe.program import Action, AllOf, Condition, Detector, End, Operand, Test
 
 TIME_TOLERANCE_S = 1e-6
 CHARGE_TOLERANCE = 1e-9
 """Of what is waited for, where it is not measured but worked out (a sum, a difference, a ratio): a rounding must not
 miss equality."""
-_MEASURED_AS_IT_IS = frozenset(("voltage", "current", "current_magnitude", "temperature", "cycle"))
 _SLOPE_MOST = 1000
 """Readings kept of a slope's time: a fit must not hold up the other channels."""
 _SLOPE_READINGS = 10
@@ -30,6 +30,7 @@ class Moment:
     """All that a condition may ask about, at one reading or between two steps. SI units."""
 
     __slots__ = (
+        "auxiliary",
         "charge",
         "current",
         "cycle",
@@ -56,6 +57,8 @@ class Moment:
         """Voltage since the step began."""
         self.cycle: Mapping[str, float] = {}
         """Cycle quantities of the turn that has ended last; ``retention`` with its cycle: ``retention 1``."""
+        self.auxiliary: Mapping[str, float] = {}
+        """Auxiliary readings by name."""
 
 
 class Verdict(NamedTuple):
@@ -195,9 +198,11 @@ def _comparison(condition: Condition, value: Callable[[Operand], float]) -> Call
         return lambda moment: outcome
     if quantity == "time" and at_least:
         return lambda moment: moment.elapsed >= limit - TIME_TOLERANCE_S
-    measured = _slope(condition) if quantity.endswith("_slope") else _measured(condition)
+    entry = BY_NAME.get(quantity)
+    slope_of = None if entry is None else entry.slope_of
+    measured = _measured(condition) if slope_of is None else _slope(condition, slope_of)
     magnitude = condition.magnitude
-    slack = 0.0 if quantity in _MEASURED_AS_IT_IS else CHARGE_TOLERANCE * abs(limit)
+    slack = 0.0 if entry is None or entry.as_measured else CHARGE_TOLERANCE * abs(limit)
     if quantity == "time":
         slack = 2 * TIME_TOLERANCE_S  # one that a clock may be early by, one that a reading may be late by
 
@@ -213,46 +218,39 @@ def _comparison(condition: Condition, value: Callable[[Operand], float]) -> Call
 
 
 def _measured(condition: Condition) -> Callable[[Moment], float | None]:
-    quantity = condition.quantity
-    if quantity in CYCLE_QUANTITIES:
-        key = f"retention {condition.of_cycle or 1}" if quantity == "retention" else quantity
+    """Return a function that tells the quantity of a condition from one moment."""
+    quantity = BY_NAME.get(condition.quantity)
+    if quantity is not None and quantity.of_cycles:
+        key = f"retention {condition.of_cycle or 1}" if quantity.name == "retention" else quantity.name
         return lambda moment: moment.cycle.get(key)
-    if quantity == "temperature":
-        return _temperature
-    try:
-        return MEASURED[quantity]
-    except KeyError:
-        raise GalvanodeError(f"the engine knows no quantity {quantity!r}") from None
+    return told(condition.quantity)
 
 
-def _temperature(moment: Moment) -> float:
-    if moment.temperature is None:
-        raise CannotTell("a condition is about the temperature, but none is measured on this channel")
-    return moment.temperature
+def told(name: str) -> Callable[[Moment], float | None]:
+    """Return a function that tells a quantity, or the auxiliary reading of that name, from one moment.
+
+    It raises ``CannotTell`` where nothing on the channel measures it.
+    """
+    quantity = BY_NAME.get(name)
+    if quantity is None:
+        return lambda moment: _there(moment.auxiliary.get(name), name)
+    now = quantity.now
+    if now is None:
+        raise GalvanodeError(f"the engine knows no way to tell the quantity {name!r} from one reading")
+    if quantity.column is not None and quantity.column.nullable:
+        return lambda moment: _there(now(moment), name)
+    return now
 
 
-MEASURED: dict[str, Callable[[Moment], float | None]] = {
-    "voltage": lambda moment: moment.voltage,
-    "current": lambda moment: moment.current,
-    "current_magnitude": lambda moment: abs(moment.current),
-    "power": lambda moment: moment.voltage * moment.current,
-    "time": lambda moment: moment.elapsed,
-    "charge": lambda moment: moment.charge,
-    "energy": lambda moment: moment.energy,
-    "voltage_drop": lambda moment: moment.highest - moment.voltage,
-    "voltage_rise": lambda moment: moment.voltage - moment.lowest,
-}
-
-_OF: dict[str, Callable[[Moment], float | None]] = {
-    "voltage_slope": MEASURED["voltage"],
-    "current_slope": MEASURED["current"],
-    "temperature_slope": _temperature,
-}
+def _there(value: float | None, name: str) -> float:
+    if value is None:
+        raise CannotTell(f"a condition is about the {name.replace('_', ' ')}, but none is measured on this channel")
+    return value
 
 
-def _slope(condition: Condition) -> Callable[[Moment], float | None]:
+def _slope(condition: Condition, slope_of: str) -> Callable[[Moment], float | None]:
     """Return a function that fits a straight line to the readings up to now; None while they span too little."""
-    of, over_s = _OF[condition.quantity], condition.over_s
+    of, over_s = told(slope_of), condition.over_s
     readings: deque[tuple[float, float]] = deque(maxlen=_SLOPE_READINGS if over_s is None else None)
 
     def slope(moment: Moment) -> float | None:

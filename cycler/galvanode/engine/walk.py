@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from galvanode.engine.ends import MEASURED, Ending, Moment, Verdict, parts_of, test_of
+from galvanode.engine.ends import CannotTell, Ending, Moment, Verdict, parts_of, test_of, told
 from galvanode.engine.errors import Failed
 from galvanode.engine.position import LoopPosition, Position
 from galvanode.recipe.formula import evaluate
@@ -145,6 +145,7 @@ class Walk:
         moment.highest = last.get("highest", moment.highest)
         moment.lowest = last.get("lowest", moment.lowest)
         moment.cycle = self.position.last_turn
+        moment.auxiliary = last
         return moment
 
     def _variable(self, name: str) -> float:
@@ -162,13 +163,18 @@ class Walk:
                 found = p.charge_c if quantity == "charge_capacity" else p.discharge_c
             if found is None and quantity == "cycle":
                 found = 0.0
-        elif last and quantity in MEASURED:
-            found = MEASURED[quantity](self.moment())
         else:
-            found = last.get(quantity)
+            found = self._told(quantity) if last else None
         if found is None or not math.isfinite(found):
             raise ValueError(f"needs the {quantity.replace('_', ' ')}, which has not been measured yet")
         return found
+
+    def _told(self, quantity: str) -> float | None:
+        """Return what the step that has ended last says of a quantity; None where it does not."""
+        try:
+            return told(quantity)(self.moment())
+        except CannotTell:
+            return None
 
     @property
     def _counts_turns(self) -> bool:

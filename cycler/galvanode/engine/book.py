@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from galvanode.clock import Clock
+from galvanode.engine.beside import Beside
 from galvanode.engine.position import Position
+from galvanode.quantities import Auxiliary
 from galvanode.states import RunState
 from galvanode.store.records import Event, RunCommit, Sample, StepRecord
 
@@ -23,8 +25,9 @@ class Passing(NamedTuple):
 class Book:
     """The records of one run. Samples, steps and position agree whenever the run sleeps or waits."""
 
-    def __init__(self, run_id: str, position: Position, clock: Clock) -> None:
+    def __init__(self, run_id: str, position: Position, clock: Clock, auxiliaries: tuple[Auxiliary, ...] = ()) -> None:
         self.position = position
+        self.beside = Beside(auxiliaries)
         self.samples: list[Sample] = []
         """The same list for as long as the run lives."""
         self.origin = 0.0
@@ -101,6 +104,7 @@ class Book:
             steps=self._steps,
             events=self._events,
             count=self.position.samples,
+            auxiliaries=self.beside.auxiliaries,
         )
         # Only now: if anything above fails, nothing of it is lost.
         self.samples.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from galvanode.engine.beside import Beside
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S
 from galvanode.engine.position import Position
 from galvanode.recipe.program import Record, Step
@@ -16,7 +17,9 @@ _NO_IMPEDANCE: _Impedance = (None, None, None)
 class Recorder:
     """The record rule of one attempt of one step. Samples go to ``samples`` as they are due."""
 
-    def __init__(self, step: Step, position: Position, samples: list[Sample], *, everything: bool) -> None:
+    def __init__(
+        self, step: Step, position: Position, samples: list[Sample], beside: Beside, *, everything: bool
+    ) -> None:
         """``everything`` makes a sample of each reading: a sweep, or what an instrument streams at its interval."""
         rule = step.record
         self.charge_change = _never_if_none(rule.charge_change)
@@ -28,6 +31,7 @@ class Recorder:
         self._position = position
         self._step_id = step.step_id
         self._append = samples.append
+        self._beside = beside
         self._every, self._burst_every, self._burst_for = _intervals(rule)
         self._voltage_change, self._current_change = map(_never_if_none, (rule.voltage_change, rule.current_change))
         self._voltage = self._current = math.inf
@@ -73,6 +77,7 @@ class Recorder:
                 p.discharge_energy_j,
                 p.samples,
                 *impedance,
+                self._beside.values,
             )
         )
 

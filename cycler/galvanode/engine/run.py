@@ -62,7 +62,7 @@ class Run:
         self._on_change = on_change
         self._resuming = position is not None
         self._identities: list[Identity] = []
-        self._book = Book(run_id, position or Position(), clock)
+        self._book = Book(run_id, position or Position(), clock, wiring.auxiliaries)
         self._walk = Walk(program, self._book.position, self._book.note)
         self._summons = Summons(clock, paused=state == "paused")
         self._workplace = Workplace(envelope, wiring, clock, self._walk, self._book, self._summons, temperature)

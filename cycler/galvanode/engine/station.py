@@ -235,6 +235,7 @@ class Station:
                 created_unix_s=self._clock.unix(),
                 area_m2=under_test.area,
                 analyses=program.analyses,
+                auxiliaries=target.wiring.auxiliaries,
             )
             sent = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (files or {}).items()}
             said = f"{recipe_name} with {cell_name} on {channel}"

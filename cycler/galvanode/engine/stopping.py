@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, Ending, Moment, Verdict
@@ -32,9 +32,16 @@ class Stopping:
     # What stands further out comes first; then the step's own ends, in the recipe's order.
 
     def __init__(
-        self, step: Step, position: Position, blocks: list[Block], value: Callable[[Operand], float], resting: bool
+        self,
+        step: Step,
+        position: Position,
+        blocks: list[Block],
+        value: Callable[[Operand], float],
+        resting: bool,
+        auxiliary: Mapping[str, float],
     ) -> None:
-        """``blocks`` come from the outermost on."""
+        """``blocks`` come from the outermost on; ``auxiliary`` holds the last auxiliary readings by name, for good."""
+        self.auxiliary = auxiliary
         self.left_block: str | None = None
         """The block that ends with the step, if not the step alone does."""
         self._position = position
@@ -125,7 +132,7 @@ class Stopping:
         p = self._position
         moment.test_time, moment.step_count = p.test_time_s, p.step_count
         moment.voltage, moment.current, moment.resting = voltage, current, self._resting
-        moment.temperature, moment.cycle = temperature, p.last_turn
+        moment.temperature, moment.cycle, moment.auxiliary = temperature, p.last_turn, self.auxiliary
         moment.highest = voltage if p.step_highest is None else p.step_highest
         moment.lowest = voltage if p.step_lowest is None else p.step_lowest
         if block is None:

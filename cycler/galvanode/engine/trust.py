@@ -48,7 +48,7 @@ class Trust:
 
         Raises ``Tripped`` for one that cannot even be stored.
         """
-        voltage, current, instrument_time, in_compliance, tripped = reading
+        voltage, current, instrument_time, in_compliance, tripped, _ = reading
         fault = None
         if (
             in_compliance
@@ -72,12 +72,12 @@ class Trust:
     def check_voltage(self, voltage: float) -> None:
         """Raise ``Tripped`` for a voltage outside the step's limits."""
         if not self._voltage_min <= voltage <= self._voltage_max:
-            raise Tripped(_outside("voltage", voltage, "V", self._voltage_min, self._voltage_max))
+            raise Tripped(outside("voltage", voltage, "V", self._voltage_min, self._voltage_max))
 
     def check_temperature(self, temperature: float | None) -> None:
         """Raise ``Tripped`` for a temperature (K) outside the step's limits; for when nothing else is measured."""
         if temperature is not None and not self._temperature_min <= temperature <= self._temperature_max:
-            raise Tripped(_outside("temperature", temperature, "K", self._temperature_min, self._temperature_max))
+            raise Tripped(outside("temperature", temperature, "K", self._temperature_min, self._temperature_max))
 
     def _told(self, reading: Reading) -> str | None:
         """Return what the instrument itself says against a reading."""
@@ -96,11 +96,11 @@ class Trust:
     def _measured(self, voltage: float, current: float, temperature: float | None) -> str | None:
         """Return what the numbers say against a reading."""
         if not self._voltage_min <= voltage <= self._voltage_max:  # also true for NaN
-            return _outside("voltage", voltage, "V", self._voltage_min, self._voltage_max)
+            return outside("voltage", voltage, "V", self._voltage_min, self._voltage_max)
         if not self._current_min <= current <= self._current_max:
-            return _outside("current", current, "A", self._current_min, self._current_max)
+            return outside("current", current, "A", self._current_min, self._current_max)
         if temperature is not None and not self._temperature_min <= temperature <= self._temperature_max:
-            return _outside("temperature", temperature, "K", self._temperature_min, self._temperature_max)
+            return outside("temperature", temperature, "K", self._temperature_min, self._temperature_max)
         if self._held is not None and not abs(current - self._held) <= self._tolerance:
             return f"the current is {current:.4g} A; {self._held:.4g} A is asked for"
         return None
@@ -123,7 +123,8 @@ def inside(value: float, window: Window) -> bool:
     return low <= value <= high
 
 
-def _outside(quantity: str, value: float, unit: str, low: float, high: float) -> str:
+def outside(quantity: str, value: float, unit: str, low: float, high: float) -> str:
+    """Return in words on which side of its limits a value lies."""
     if value < low:
         return f"{quantity} {value:.5g} {unit} is below its limit of {low:.5g} {unit}"
     if value > high:

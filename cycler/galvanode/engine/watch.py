@@ -13,6 +13,7 @@ from galvanode.engine.stopping import Block, Stopping
 from galvanode.engine.trust import Trust
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.tasks import ImpedancePoint
+from galvanode.quantities import Auxiliary
 from galvanode.recipe.program import Operand, Step
 
 _NEAREST = 20.0
@@ -37,9 +38,11 @@ class Watch:
         current_floor: float,
         began: float,
         record_all: bool,
+        carried: tuple[Auxiliary, ...] = (),
     ) -> None:
         """``held`` is the current that must flow, A, or None for one that may vary; ``blocks`` come from the outermost
-        on; ``began`` is when the set point was confirmed; ``record_all`` makes a sample of each reading.
+        on; ``began`` is when the set point was confirmed; ``record_all`` makes a sample of each
+        reading; ``carried`` is what its instrument reads beside voltage and current.
         """
         p = self._position = book.position
         resting = step.mode == "rest"
@@ -50,8 +53,10 @@ class Watch:
         self.origin = began - p.step_time_s
         self._test_origin = book.origin
         self._trust = Trust(step, 0.0 if resting else held, current_floor, book.note)
-        self._stopping = Stopping(step, p, blocks, value, resting)
-        self._recorder = Recorder(step, p, book.samples, everything=record_all)
+        self._stopping = Stopping(step, p, blocks, value, resting, book.beside.known)
+        self._recorder = Recorder(step, p, book.samples, book.beside, everything=record_all)
+        self._beside = book.beside if carried else None
+        self._carried = carried
         # A step that is taken up again goes on with its extremes.
         self._highest = -math.inf if p.step_highest is None else p.step_highest
         self._lowest = math.inf if p.step_lowest is None else p.step_lowest
@@ -69,7 +74,11 @@ class Watch:
         it is a sample all the same. Raises ``Tripped`` for a reading that cannot even be stored.
         """
         voltage, current = reading[0], reading[1]
-        reason = self.fault = self._trust.fault(reading, temperature)
+        reason = self._trust.fault(reading, temperature)
+        if self._beside is not None:
+            self._beside.take(self._carried, reading.auxiliary)
+            reason = reason or self._beside.fault(self.step.limits.auxiliary)
+        self.fault = reason
         self._count(voltage, current, now)
         self._position.unix_time_s = unix
         if reason is None:
@@ -186,6 +195,7 @@ class Watch:
         }
         if temperature is not None:
             kept["temperature"] = temperature
+        kept |= self._stopping.auxiliary
         return {name: number for name, number in kept.items() if math.isfinite(number)}
 
     @property

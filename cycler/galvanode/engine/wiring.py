@@ -9,6 +9,7 @@ from typing import Literal
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, Identity, ScriptedChannel
+from galvanode.quantities import Auxiliary
 from galvanode.recipe.program import Step
 
 Carrier = Literal["cycler", "analyzer"]
@@ -81,6 +82,17 @@ class Wiring:
         """Return what an instrument can do; None if the channel has no such instrument."""
         instrument = self.cycler if carrier == "cycler" else self.analyzer
         return None if instrument is None else instrument.capabilities
+
+    def auxiliaries_of(self, carrier: Carrier) -> tuple[Auxiliary, ...]:
+        """Return what an instrument reads beside voltage and current."""
+        capabilities = self.capabilities(carrier)
+        return () if capabilities is None else capabilities.auxiliaries
+
+    @property
+    def auxiliaries(self) -> tuple[Auxiliary, ...]:
+        """What the channel's instruments read beside voltage and current, each name once."""
+        found = (*self.auxiliaries_of("cycler"), *self.auxiliaries_of("analyzer"))
+        return tuple({item.name: item for item in found}.values())
 
     @property
     def first(self) -> Carrier:

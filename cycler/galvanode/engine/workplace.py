@@ -99,6 +99,7 @@ class Workplace:
             current_floor=current_floor,
             began=began,
             record_all=record_all,
+            carried=self.wiring.auxiliaries_of(self.wiring.carrier(step)),
         )
         self.book.open_step(step.step_id, step.name, step.mode, setpoint, began)
         return watch

@@ -28,6 +28,8 @@ class Reading(NamedTuple):
     """The instrument's limit acts: the set point is not held."""
     tripped: str | None
     """What the instrument itself protected against, in its own words; None if nothing."""
+    auxiliary: tuple[float, ...] = ()
+    """SI; one for each of the channel's ``auxiliaries``, in their order. NaN where one was not read."""
 
 
 class ChamberReading(NamedTuple):

@@ -13,6 +13,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading, Reading
 from galvanode.instrument.schedule import Followed, Schedule
 from galvanode.instrument.tasks import Collected, Cutoff, Task
+from galvanode.quantities import Auxiliary
 
 
 class UnsafeState(GalvanodeError):
@@ -42,6 +43,8 @@ class Capabilities:
     """A by which a current that is held may read wrong, whatever its size: offset of the lowest ranges."""
     frequency: tuple[float, float] | None = None
     """Hz, lowest and highest of an impedance measurement; None without one."""
+    auxiliaries: tuple[Auxiliary, ...] = ()
+    """What is read beside voltage and current: ``Reading.auxiliary`` has one for each."""
 
 
 @dataclass(frozen=True)

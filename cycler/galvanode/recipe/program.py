@@ -177,6 +177,8 @@ class Limits(_Plain):
     voltage: Window = Window()
     current: Window = Window()
     temperature: Window = Window()
+    auxiliary: dict[str, Window] = {}
+    """Of auxiliary readings by name."""
 
 
 class Record(_Plain):

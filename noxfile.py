@@ -1,11 +1,12 @@
 """The checks of this repository, in the environment that runs nox: ``nox`` for all but the slow tests.
 
-``pip install -c constraints.txt -e '.[dev]'`` brings what they need. ``.ci/run`` and the hooks of
-pre-commit call the same sessions.
+Nothing is installed but the JavaScript tools, into ``node_modules``; ``pip install -c constraints.txt -e '.[dev]'``
+brings the rest. ``.ci/run`` and the hooks of pre-commit call the same sessions.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import nox
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "layers", "tests"]
+nox.options.sessions = ["lint", "types", "layers", "javascript", "tests"]
 
 ROOT = Path(__file__).parent
+BUILD = ROOT / "build"
 
 
 def _python(session: nox.Session, module: str, *arguments: str) -> None:
@@ -44,6 +46,25 @@ def _environment() -> list[str]:
 def layers(session: nox.Session) -> None:
     """Who may import whom."""
     session.run(sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+
+
+@nox.session
+def javascript(session: nox.Session) -> None:
+    """Types and lint of the pages' scripts; what the station answers is typed by its own OpenAPI description."""
+    _node_modules(session)
+    BUILD.mkdir(exist_ok=True)
+    _python(session, "galvanode", "schema", "api", "--output", str(BUILD / "openapi.json"))
+    session.run("npm", "run", "--silent", "check", external=True)
+
+
+def _node_modules(session: nox.Session) -> None:
+    """Install what package.json names, unless it is there."""
+    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    for name, version in wanted.items():
+        installed = ROOT / "node_modules" / name / "package.json"
+        if not installed.is_file() or json.loads(installed.read_text(encoding="utf-8"))["version"] != version:
+            session.run("npm", "install", "--silent", external=True)
+            return
 
 
 @nox.session

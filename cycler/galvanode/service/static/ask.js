@@ -1,30 +1,46 @@
 // The card of a run that waits for its operator: what it asks, and a form for the kind of answer.
 
-import { post, runPath, upload } from "./api.js";
+import { faultOf, post, runPath, upload } from "./api.js";
 import { h, note, say, shape } from "./dom.js";
 import { duration, moment, pretty, words } from "./format.js";
 import { MOST_BYTES, preview, shrunk } from "./photo.js";
 
+/** @import { Maybe, Question } from "station" */
+/** @typedef {() => Promise<unknown>} Answer sends what was put in */
+
 export class Ask {
-  /** `onanswered()` is called once the station has taken an answer. */
+  /**
+   * @param {string} run
+   * @param {() => void} onanswered called once the station has taken an answer
+   */
   constructor(run, onanswered) {
     this.run = run;
     this.onanswered = onanswered;
+    /** @type {Question | null} */
     this.question = null;
+    /** @type {number | null} id of the question that was answered last */
     this.answered = null;
+    /** @type {HTMLFormElement | null} */
+    this.form = null;
+    this.submit = h("button", {});
     this.element = h("section", { id: "answer", class: "panel ask", hidden: true, "aria-labelledby": "ask-message" });
     this.announcement = h("p", { class: "hidden", role: "status" });
     this.waited = h("p", { class: "detail" });
     this.fault = h("p", { id: "ask-fault", class: "fault", role: "alert" });
   }
 
-  /** Show the question that is open now, or none; `now` is the station's clock. The same one keeps what was typed. */
+  /**
+   * Show the question that is open now, or none; the same one keeps what was typed.
+   * @param {Maybe<Question>} question
+   * @param {Maybe<number>} now the station's clock
+   */
   update(question, now) {
     if (question && question.id === this.answered) return; // the station is about to say that it is answered
-    if (question?.id !== this.question?.id) this.show(question);
+    if (question?.id !== this.question?.id) this.show(question ?? null);
     if (question) say(this.waited, waiting(question, now));
   }
 
+  /** @param {Question | null} question */
   show(question) {
     const hadFocus = this.element.contains(document.activeElement);
     this.question = question;
@@ -33,14 +49,14 @@ export class Ask {
     say(this.announcement, question ? `The run waits for you: ${question.message}` : "");
     this.element.replaceChildren();
     if (!question) {
-      if (hadFocus) document.querySelector("main").focus();
+      if (hadFocus) document.querySelector("main")?.focus();
       return;
     }
     const { wants } = question;
-    const [fields, answer] = wants === "number" ? this.number() : wants === "photo" ? this.photo() : this.confirmation();
+    const [fields, answer] = wants === "number" ? this.number(question) : wants === "photo" ? this.photo(question) : this.confirmation(question);
     this.form = h("form", { dataset: { wants }, onsubmit: (event) => {
       event.preventDefault();
-      this.send(answer);
+      this.send(question, answer);
     } }, ...fields, this.fault);
     this.element.append(
       h("p", { class: "eyebrow" }, shape("waiting"), "Waiting for you"),
@@ -49,22 +65,36 @@ export class Ask {
 
   /** Put the cursor where the answer goes. */
   focus() {
-    this.form?.querySelector("input, button")?.focus();
+    this.input()?.focus();
   }
 
-  confirmation() {
+  /** Where the answer is typed or chosen; its button, where nothing is. */
+  input() {
+    return this.form?.querySelector("input") ?? this.form?.querySelector("button");
+  }
+
+  /**
+   * @param {Question} question
+   * @returns {[HTMLElement[], Answer]}
+   */
+  confirmation(question) {
     this.submit = h("button", { class: "primary large", type: "submit", text: "Done, go on" });
-    return [[this.submit], () => post(runPath(this.run, "/answer"), { confirmed: true, question: this.question.id })];
+    return [[this.submit], () => post(runPath(this.run, "/answer"), { confirmed: true, question: question.id })];
   }
 
-  number() {
-    const { name, units, unit, range, expected } = this.question;
+  /**
+   * @param {Question} question
+   * @returns {[HTMLElement[], Answer]}
+   */
+  number(question) {
+    const { name, units, unit, range, expected } = question;
+    /** @type {HTMLInputElement} */
     const input = h("input", {
       id: "ask-number", type: "text", inputmode: units.length ? "decimal" : "text", autocomplete: "off", required: true,
       maxlength: 60, "aria-describedby": "ask-help ask-fault", oninput: () => input.removeAttribute("aria-invalid"),
     });
     const select = units.length ? h("select", { "aria-label": "Unit" },
-      ...[...new Set([...units, unit])].map((each) => h("option", { value: each, text: pretty(each), selected: each === unit }))) : null;
+      ...[...new Set([...units, ...(unit === null ? [] : [unit])])].map((each) => h("option", { value: each, text: pretty(each), selected: each === unit }))) : null;
     const help = [range ? `${range} expected` : expected ? `expected ${expected}` : "", units.length ? "another unit may be typed behind the number" : ""];
     this.submit = h("button", { class: "primary large", type: "submit", text: "Send and go on" });
     const fields = [
@@ -72,17 +102,23 @@ export class Ask {
       h("div", { class: "entry" }, input, select, this.submit),
       h("p", { id: "ask-help", class: "detail", text: pretty(help.filter(Boolean).join("; ")) }),
     ];
-    return [fields, () => post(runPath(this.run, "/answer"), { number: withUnit(input.value, select?.value), question: this.question.id })];
+    return [fields, () => post(runPath(this.run, "/answer"), { number: withUnit(input.value, select?.value), question: question.id })];
   }
 
-  photo() {
+  /**
+   * @param {Question} question
+   * @returns {[HTMLElement[], Answer]}
+   */
+  photo(question) {
     const picture = h("canvas", { class: "preview", role: "img", hidden: true });
+    /** @type {Blob | null} */
     let chosen = null;
+    /** @type {HTMLInputElement} */
     const input = h("input", {
       id: "ask-photo", type: "file", accept: "image/jpeg,image/png", capture: "environment", required: true,
       "aria-describedby": "ask-help ask-fault",
       onchange: async () => {
-        const [file] = input.files;
+        const file = input.files?.[0];
         chosen = null;
         picture.hidden = true;
         this.submit.disabled = true;
@@ -92,7 +128,7 @@ export class Ask {
           const image = await createImageBitmap(file);
           preview(picture, image);
           const ready = file.size > MOST_BYTES ? await shrunk(image) : file;
-          if (input.files[0] !== file) return; // another one was chosen meanwhile
+          if (input.files?.[0] !== file) return; // another one was chosen meanwhile
           chosen = ready;
           picture.setAttribute("aria-label", `Preview of ${file.name}, ${image.width} × ${image.height}`);
           picture.hidden = false;
@@ -109,11 +145,16 @@ export class Ask {
       h("p", { id: "ask-help", class: "detail", text: "JPEG or PNG; on a phone this opens the camera. It is kept with the run." }),
       picture,
     ];
-    return [fields, () => upload(runPath(this.run, `/photo?question=${this.question.id}`), chosen)];
+    return [fields, async () => {
+      if (chosen !== null) await upload(runPath(this.run, `/photo?question=${question.id}`), chosen);
+    }];
   }
 
-  async send(answer) {
-    const { id, message } = this.question;
+  /**
+   * @param {Question} question
+   * @param {Answer} answer
+   */
+  async send({ id, message }, answer) {
     say(this.fault, "");
     this.submit.disabled = true;
     this.element.setAttribute("aria-busy", "true");
@@ -123,20 +164,25 @@ export class Ask {
       note(`Answered: ${message}`);
       if (this.question?.id === id) this.show(null);
       this.onanswered();
-    } catch (fault) {
+    } catch (thrown) {
+      const fault = faultOf(thrown);
       if (this.question?.id !== id) return; // somebody else was faster, and the run asks something else by now
       say(this.fault, fault.message);
-      const input = this.form.querySelector("input");
-      if (fault.status === 422) input?.setAttribute("aria-invalid", "true");
+      const input = this.input();
+      if (fault.status === 422 && input instanceof HTMLInputElement) input.setAttribute("aria-invalid", "true");
       this.submit.disabled = false;
-      (input ?? this.submit).focus();
+      input?.focus();
     } finally {
       this.element.removeAttribute("aria-busy");
     }
   }
 }
 
-/** How long it has been waiting, and for how long it will. */
+/**
+ * How long it has been waiting, and for how long it will.
+ * @param {Question} question
+ * @param {Maybe<number>} now
+ */
 function waiting({ asked_unix_s: asked, within_s: within }, now) {
   const parts = [`asked ${moment(asked)} UTC`];
   if (now !== null && now !== undefined && asked !== null) {
@@ -147,16 +193,23 @@ function waiting({ asked_unix_s: asked, within_s: within }, now) {
   return `${parts.join(" · ")} · meanwhile the cell rests, output off`;
 }
 
-/** Minutes as `7 h 28 min`: not every second another text. */
+/**
+ * Minutes as `7 h 28 min`: not every second another text.
+ * @param {number} minutes
+ */
 function hours(minutes) {
   if (minutes < 60) return `${minutes} min`;
   return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
 }
 
-/** `12.3` in the chosen unit; a person who types a unit means that one. A comma is a point where people write it so. */
+/**
+ * `12.3` in the chosen unit; a person who types a unit means that one. A comma is a point where people write it so.
+ * @param {string} text
+ * @param {string | undefined} unit
+ */
 function withUnit(text, unit) {
   const typed = text.trim();
-  const decimal = new Intl.NumberFormat().formatToParts(1.5).find((part) => part.type === "decimal").value;
+  const decimal = new Intl.NumberFormat().formatToParts(1.5).find((part) => part.type === "decimal")?.value;
   const number = decimal === "," && /^[-+−]?\d*,\d+(?![\d.,])/.test(typed) ? typed.replace(",", ".") : typed;
   return unit && /^[-+−]?[\d.,]+(e[-+−]?\d+)?$/i.test(number) ? `${number} ${unit}` : number;
 }

@@ -6,19 +6,33 @@ import { clock, densityParts, count, reason, result, siParts, temperatureParts, 
 import { Plot, Series } from "./plot.js";
 import { command } from "./shell.js";
 
+/** @import { ChannelState, Maybe, Points, Run, Shown } from "station" */
+/** @typedef {Pick<Run, "id" | "title" | "recipe_name" | "cell_name" | "state" | "end_reason" | "test_time_s" | "samples"> & {results?: import("station").Analysis["results"]}} LastRun */
+
 const POINTS = 1000;
 
 export class Card {
-  /** `onstart(channel)` opens the dialog that starts a run. */
+  /**
+   * @param {string} name
+   * @param {(channel: string) => void} onstart opens the dialog that starts a run
+   */
   constructor(name, onstart) {
     this.name = name;
+    /** @type {string | null} */
     this.run = null;
+    /** @type {number | null} */
     this.window = null;
     this.series = new Series(POINTS);
+    /** @type {object | null} */
     this.loading = null;
+    /** @type {Points[]} */
+    this.waiting = [];
     this.awaiting = false;
     this.isLive = false;
+    this.paused = false;
+    /** @type {LastRun | null} */
     this.seen = null;
+    /** @type {Record<string, [HTMLElement, HTMLElement]>} */
     this.values = {};
     this.state = h("span", { class: "state" });
     this.asked = h("span", {});
@@ -32,6 +46,7 @@ export class Card {
     this.message = h("p", { class: "message" });
     this.canvas = h("canvas", { role: "img", "aria-label": `Voltage and current of ${name} over time` });
     this.pause = h("button", { text: "Pause", onclick: () => this.toggle() });
+    /** @type {HTMLButtonElement} */
     this.stop = h("button", { class: "danger-quiet", text: "Stop", onclick: () => command(this.run, "stop", this.stop) });
     this.start = h("button", { class: "primary", text: "Start a run", onclick: () => onstart(name) });
     this.element = h("article", { class: "card", role: "listitem", "aria-labelledby": `name-${name}` },
@@ -46,6 +61,10 @@ export class Card {
     this.plot = new Plot(this.canvas, this.series);
   }
 
+  /**
+   * @param {string} key
+   * @param {string} label
+   */
   reading(key, label, isClear = false) {
     const value = h("b", {});
     const unit = h("span", { class: "unit" });
@@ -54,6 +73,10 @@ export class Card {
     return h("div", { class: key }, h("dt", { title: label }, h("span", { class: isClear ? "hidden" : "label", text: label }), " ", unit), h("dd", {}, value));
   }
 
+  /**
+   * @param {string} key
+   * @param {Shown} shown
+   */
   show(key, [number, unit]) {
     say(this.values[key][0], number);
     this.values[key][0].classList.toggle("long", number.length > 6);
@@ -64,7 +87,11 @@ export class Card {
     command(this.run, this.paused ? "resume" : "pause", this.pause);
   }
 
-  /** Take over the channel's state; `last` is its newest run, shown while it is idle. */
+  /**
+   * Take over the channel's state; its newest run is shown while it is idle.
+   * @param {ChannelState} channel
+   * @param {LastRun | undefined} newest
+   */
   update(channel, newest) {
     const busy = channel.run !== null;
     const last = this.lastRun(channel, newest);
@@ -78,7 +105,7 @@ export class Card {
     say(this.title, busy ? channel.title ?? "" : last ? last.title : "No run yet");
     if (shown) this.title.setAttribute("href", `/runs/${shown}`);
     const recipe = busy ? [channel.recipe, channel.cell] : last ? [last.recipe_name, last.cell_name] : [];
-    const names = recipe.filter(Boolean).map(bare);
+    const names = recipe.filter((name) => typeof name === "string" && name !== "").map((name) => bare(name ?? ""));
     say(this.detail, [...names.reverse(), ...(shown ? [shown] : [])].join(" · ") || (channel.idn ?? channel.resource ?? ""));
     this.detail.title = [channel.idn, channel.resource].filter(Boolean).join("\n");
     this.ask(channel);
@@ -105,7 +132,10 @@ export class Card {
     }
   }
 
-  /** The mark of a run that waits for its operator; it leads to where the answer is given. */
+  /**
+   * The mark of a run that waits for its operator; it leads to where the answer is given.
+   * @param {ChannelState} channel
+   */
   ask(channel) {
     const isWaiting = channel.state === "waiting";
     this.asking.hidden = !isWaiting;
@@ -115,18 +145,27 @@ export class Card {
     this.asking.title = this.asked.textContent;
   }
 
-  /** The newest run that is known: until the station tells how a run ended, what was seen of it. */
+  /**
+   * The newest run that is known: until the station tells how a run ended, what was seen of it.
+   * @param {ChannelState} channel
+   * @param {LastRun | undefined} newest
+   */
   lastRun(channel, newest) {
     if (channel.run !== null) {
       this.seen = {
-        id: channel.run, title: channel.title, recipe_name: channel.recipe, cell_name: channel.cell, state: "ended",
+        id: channel.run, title: channel.title ?? "", recipe_name: channel.recipe ?? "", cell_name: channel.cell ?? "", state: "ended",
         end_reason: null, test_time_s: channel.test_time_s, samples: channel.samples,
       };
     }
     return this.seen && (!newest || newest.id.localeCompare(this.seen.id, "en", { numeric: true }) < 0) ? this.seen : newest;
   }
 
-  /** The footer's words: what is wrong, or else what the last run found. */
+  /**
+   * The footer's words: what is wrong, or else what the last run found.
+   * @param {ChannelState} channel
+   * @param {boolean} busy
+   * @param {Maybe<LastRun>} last
+   */
   tell(channel, busy, last) {
     // The first figure that comes with an interval is what the run was for; else simply the first figure.
     const figures = busy ? [] : Object.entries(last?.results ?? {}).filter(([, each]) => typeof each.value === "number" && each.unit !== "1");
@@ -140,7 +179,11 @@ export class Card {
     this.message.title = this.message.textContent;
   }
 
-  /** Show another run's plot. What a run under way has behind it is fetched once the stream has begun. */
+  /**
+   * Show another run's plot. What a run under way has behind it is fetched once the stream has begun.
+   * @param {string | null} run
+   * @param {boolean} isLive
+   */
   follow(run, isLive) {
     this.run = run;
     this.isLive = isLive;
@@ -155,6 +198,7 @@ export class Card {
     if (this.run && !this.isLive) this.load();
   }
 
+  /** @param {number | null} seconds */
   setWindow(seconds) {
     this.window = seconds;
     if (this.run) this.load();
@@ -163,19 +207,21 @@ export class Card {
   /** Fetch what was before; what comes meanwhile through the live stream waits for it. */
   async load() {
     const run = this.run;
+    if (run === null) return;
     const ticket = {};
     this.loading = ticket;
     this.waiting = [];
     try {
+      /** @type {number | undefined} */
       let start;
       if (this.window !== null) {
         const { test_time_s: end } = await get(runPath(run));
         start = Math.max(0, (end ?? 0) - this.window);
       }
-      const found = await overview(run, { points: POINTS, start });
+      const { time, columns } = await overview(run, { points: POINTS, start });
       if (this.loading !== ticket || this.run !== run) return;
       this.series.clear();
-      this.series.append(found.time, found[VOLTAGE], found[CURRENT]);
+      this.series.append(time, columns[VOLTAGE], columns[CURRENT]);
       for (const points of this.waiting) this.add(points);
     } catch {
       // The station is away or busy: the stream goes on, and the next reconnect loads again.
@@ -186,7 +232,10 @@ export class Card {
     }
   }
 
-  /** New points of the run from the live stream. */
+  /**
+   * New points of the run from the live stream.
+   * @param {Points} points
+   */
   points(points) {
     if (this.awaiting) {
       this.awaiting = false;
@@ -199,15 +248,20 @@ export class Card {
     }
   }
 
+  /** @param {Points} points */
   add(points) {
     this.series.append(points.time_s, points.voltage_V, points.current_A);
     if (this.window !== null) this.series.from(this.series.last - this.window);
   }
 }
 
-/** `/some/where/ccd.yaml` is `ccd` to a person. */
-export const bare = (name) => name.split("/").pop().replace(/\.ya?ml$/, "");
+/**
+ * `/some/where/ccd.yaml` is `ccd` to a person.
+ * @param {string} name
+ */
+export const bare = (name) => name.slice(name.lastIndexOf("/") + 1).replace(/\.ya?ml$/, "");
 
+/** @param {ChannelState} channel */
 function place(channel) {
   const parts = [];
   if (channel.cycle) parts.push(`cycle ${count(channel.cycle)}`);
@@ -217,4 +271,5 @@ function place(channel) {
   return parts.join(" · ");
 }
 
+/** @param {LastRun} run */
 const ended = (run) => `${words(run.state)}${run.end_reason ? `: ${reason(run.end_reason)}` : ""}`;

@@ -4,13 +4,26 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
 const SILENCE_MS = 8000;
 
+/** @import { LiveMessage } from "station" */
+
 export class Live {
-  /** onmessage({status, runs}), onlink(true | false), onconnect(): what came before is to be asked for anew. */
+  /**
+   * @param {(message: LiveMessage) => void} onmessage
+   * @param {(connected: boolean) => void} onlink
+   * @param {() => void} onconnect what came before is to be asked for anew
+   */
   constructor(onmessage, onlink, onconnect = () => {}) {
     this.onmessage = onmessage;
     this.onlink = onlink;
     this.onconnect = onconnect;
+    /** @type {string[]} */
     this.runs = [];
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {number | undefined} */
+    this.retry = undefined;
+    /** @type {number | undefined} */
+    this.silence = undefined;
     this.wait = FIRST_WAIT_MS;
     this.connect();
     document.addEventListener("visibilitychange", () => {
@@ -47,7 +60,10 @@ export class Live {
     };
   }
 
-  /** Ask for the points of these runs from now on. */
+  /**
+   * Ask for the points of these runs from now on.
+   * @param {string[]} runs
+   */
   subscribe(runs) {
     const wanted = [...new Set(runs)].sort();
     if (wanted.join() === this.runs.join()) return;

@@ -1,17 +1,18 @@
 // The token in exchange for a session.
 
-import { say } from "./dom.js";
+import { byId, say } from "./dom.js";
 
-const form = document.getElementById("login");
-form.addEventListener("submit", async (event) => {
+const token = /** @type {HTMLInputElement} */ (byId("token"));
+
+byId("login").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const fault = document.getElementById("login-error");
+  const fault = byId("login-error");
   say(fault, "");
   try {
     const response = await fetch("/api/login", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token: document.getElementById("token").value }),
+      body: JSON.stringify({ token: token.value }),
     });
     if (response.ok) location.assign("/");
     else say(fault, (await response.json()).error);

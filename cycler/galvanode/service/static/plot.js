@@ -1,6 +1,12 @@
 // A small live plot on a canvas: voltage above, current beneath, one time axis. For cards; runs use Plotly.
 
+import { pen } from "./dom.js";
 import { si, timeUnit, clock } from "./format.js";
+
+/** @import { Numbers } from "station" */
+/** @typedef {Record<"text" | "muted" | "grid" | "axis" | "panel" | "voltage" | "current" | "accent" | "temperature", string>} Look */
+/** @typedef {{values: Numbers, unit: string, top: number, bottom: number, colour: string, stepped: boolean}} Pane */
+/** @typedef {(value: number) => number} Scale where a value is, in pixels */
 
 const LEFT = 50;
 const RIGHT = 8;
@@ -13,7 +19,12 @@ const FONT = "11px system-ui, sans-serif";
 export class Series {
   constructor(most = 1200) {
     this.most = most;
-    this.clear();
+    /** @type {number[]} */
+    this.time = [];
+    /** @type {Numbers} */
+    this.voltage = [];
+    /** @type {Numbers} */
+    this.current = [];
   }
 
   clear() {
@@ -26,7 +37,12 @@ export class Series {
     return this.time.length ? this.time[this.time.length - 1] : -Infinity;
   }
 
-  /** Append what is newer than what is there. */
+  /**
+   * Append what is newer than what is there.
+   * @param {number[]} time
+   * @param {Numbers} voltage
+   * @param {Numbers} current
+   */
   append(time, voltage, current) {
     const after = this.last;
     for (let i = 0; i < time.length; i++) {
@@ -38,7 +54,10 @@ export class Series {
     if (this.time.length > 2 * this.most) this.thin();
   }
 
-  /** Drop what is older than that time. */
+  /**
+   * Drop what is older than that time.
+   * @param {number} start
+   */
   from(start) {
     let first = 0;
     while (first < this.time.length - 1 && this.time[first + 1] < start) first++;
@@ -52,21 +71,22 @@ export class Series {
     const width = (this.last - start) / buckets || 1;
     const keep = new Set([0, this.time.length - 1]);
     let bucket = -1;
+    /** @type {number[]} */
     let extremes = [];
     for (let i = 0; i < this.time.length; i++) {
       const at = Math.floor((this.time[i] - start) / width);
       if (at !== bucket) {
-        extremes.forEach((index) => keep.add(index));
+        for (const index of extremes) keep.add(index);
         bucket = at;
         extremes = [i, i, i, i];
         continue;
       }
-      if (this.voltage[i] < this.voltage[extremes[0]]) extremes[0] = i;
-      if (this.voltage[i] > this.voltage[extremes[1]]) extremes[1] = i;
-      if (this.current[i] < this.current[extremes[2]]) extremes[2] = i;
-      if (this.current[i] > this.current[extremes[3]]) extremes[3] = i;
+      if (isFurther(this.voltage, i, extremes[0], -1)) extremes[0] = i;
+      if (isFurther(this.voltage, i, extremes[1], 1)) extremes[1] = i;
+      if (isFurther(this.current, i, extremes[2], -1)) extremes[2] = i;
+      if (isFurther(this.current, i, extremes[3], 1)) extremes[3] = i;
     }
-    extremes.forEach((index) => keep.add(index));
+    for (const index of extremes) keep.add(index);
     const chosen = [...keep].sort((a, b) => a - b);
     this.time = chosen.map((i) => this.time[i]);
     this.voltage = chosen.map((i) => this.voltage[i]);
@@ -74,16 +94,38 @@ export class Series {
   }
 }
 
-/** Round numbers between low and high, about `most` of them. */
+/**
+ * Tell whether one value is further out than the one known so far, upwards (1) or downwards (-1); one that is missing is not.
+ * @param {Numbers} values
+ * @param {number} index
+ * @param {number} known its index
+ * @param {1 | -1} sign
+ */
+function isFurther(values, index, known, sign) {
+  const [value, before] = [values[index], values[known]];
+  return value !== null && (before === null || sign * (value - before) > 0);
+}
+
+/**
+ * Round numbers between low and high, about `most` of them.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} most
+ */
 export function ticks(low, high, most) {
   const raw = (high - low) / Math.max(1, most);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw * 0.999);
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw * 0.999) ?? 10 * power;
+  /** @type {number[]} */
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
   return { found, step };
 }
 
+/**
+ * @param {Numbers} values
+ * @returns {[number, number]}
+ */
 function bounds(values) {
   let low = Infinity;
   let high = -Infinity;
@@ -97,19 +139,33 @@ function bounds(values) {
   return [low - margin, high + margin];
 }
 
-/** One prefix for a whole axis. */
+/** @type {[number, string][]} */
+const AXIS_PREFIXES = [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]];
+
+/**
+ * One prefix for a whole axis.
+ * @param {number} low
+ * @param {number} high
+ * @param {string} unit
+ * @returns {[number, string]}
+ */
 function axisScale(low, high, unit) {
   const largest = Math.max(Math.abs(low), Math.abs(high));
-  for (const [factor, prefix] of [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]]) {
+  for (const [factor, prefix] of AXIS_PREFIXES) {
     if (largest >= factor * 0.9995) return [factor, prefix + unit];
   }
   return [1e-12, `p${unit}`];
 }
 
 export class Plot {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Series} series
+   */
   constructor(canvas, series) {
     this.canvas = canvas;
     this.series = series;
+    /** @type {number | null} */
     this.pointer = null;
     this.pending = false;
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -141,7 +197,7 @@ export class Plot {
     const ratio = window.devicePixelRatio || 1;
     const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== pixelsX || canvas.height !== pixelsY) [canvas.width, canvas.height] = [pixelsX, pixelsY];
-    const draw = canvas.getContext("2d");
+    const draw = pen(canvas);
     draw.setTransform(ratio, 0, 0, ratio, 0, 0);
     draw.clearRect(0, 0, width, height);
     draw.font = FONT;
@@ -156,17 +212,26 @@ export class Plot {
     const span = [time[0], time[time.length - 1]];
     if (span[0] < 0.02 * span[1]) span[0] = 0; // the first reading comes a moment after the start
     if (span[1] === span[0]) span[1] += 1;
+    /** @type {Scale} */
     const x = (at) => LEFT + ((at - span[0]) / (span[1] - span[0])) * (width - LEFT - RIGHT);
     const split = Math.round(TOP + (height - TOP - BOTTOM - GAP) * 0.62);
+    /** @type {Pane[]} */
     const panes = [
       { values: voltage, unit: "V", top: TOP, bottom: split, colour: look.voltage, stepped: false },
       { values: current, unit: "A", top: split + GAP, bottom: height - BOTTOM, colour: look.current, stepped: true },
     ];
     this.timeAxis(draw, look, span, x, height);
     for (const pane of panes) this.pane(draw, look, pane, time, x, width);
-    if (this.pointer !== null) this.readout(draw, look, panes, x, width, height);
+    if (this.pointer !== null) this.readout(draw, look, panes, x, this.pointer, width, height);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} draw
+   * @param {Look} look
+   * @param {number[]} span
+   * @param {Scale} x
+   * @param {number} height
+   */
   timeAxis(draw, look, span, x, height) {
     const [divisor, unit] = timeUnit(span[1] - span[0]);
     const { found, step } = ticks(span[0] / divisor, span[1] / divisor, 4);
@@ -186,11 +251,18 @@ export class Plot {
     });
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} draw
+   * @param {Look} look
+   * @param {Pane} pane
+   * @param {number[]} time
+   * @param {Scale} x
+   * @param {number} width
+   */
   pane(draw, look, pane, time, x, width) {
     const [low, high] = bounds(pane.values);
     const [factor, unit] = axisScale(low, high, pane.unit);
-    const y = (value) => pane.bottom - ((value - low) / (high - low)) * (pane.bottom - pane.top);
-    pane.y = y;
+    const y = scale(pane);
     const { found, step } = ticks(low / factor, high / factor, (pane.bottom - pane.top) / 17);
     const places = Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
     draw.lineWidth = 1;
@@ -242,11 +314,20 @@ export class Plot {
     draw.restore();
   }
 
-  readout(draw, look, panes, x, width, height) {
+  /**
+   * @param {CanvasRenderingContext2D} draw
+   * @param {Look} look
+   * @param {Pane[]} panes
+   * @param {Scale} x
+   * @param {number} pointer
+   * @param {number} width
+   * @param {number} height
+   */
+  readout(draw, look, panes, x, pointer, width, height) {
     const { time, voltage, current } = this.series;
     let nearest = 0;
     for (let i = 1; i < time.length; i++) {
-      if (Math.abs(x(time[i]) - this.pointer) < Math.abs(x(time[nearest]) - this.pointer)) nearest = i;
+      if (Math.abs(x(time[i]) - pointer) < Math.abs(x(time[nearest]) - pointer)) nearest = i;
     }
     const at = x(time[nearest]);
     draw.strokeStyle = look.muted;
@@ -269,15 +350,30 @@ export class Plot {
       if (value === null) continue;
       draw.fillStyle = pane.colour;
       draw.beginPath();
-      draw.arc(at, pane.y(value), 3, 0, 2 * Math.PI);
+      draw.arc(at, scale(pane)(value), 3, 0, 2 * Math.PI);
       draw.fill();
     }
   }
 }
 
-/** The page's colours, as its style sheet has them now. */
+/**
+ * Where the values of a pane are: its extremes with a margin fill it.
+ * @param {Pane} pane
+ * @returns {Scale}
+ */
+function scale({ values, top, bottom }) {
+  const [low, high] = bounds(values);
+  return (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
+}
+
+/**
+ * The page's colours, as its style sheet has them now.
+ * @param {Element} element
+ * @returns {Look}
+ */
 export function colours(element) {
   const style = getComputedStyle(element);
   const names = ["text", "muted", "grid", "axis", "panel", "voltage", "current", "accent", "temperature"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const found = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  return /** @type {Look} */ (found);
 }

@@ -1,48 +1,66 @@
 // One run: its plot, which asks for more where it is zoomed, its steps, events, results and files.
 
-import { get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
+import { faultOf, get, overview, runPath, CURRENT, TEMPERATURE, VOLTAGE } from "./api.js";
 import { Ask } from "./ask.js";
 import { bare } from "./card.js";
-import { chip, h, note, say } from "./dom.js";
+import { byId, chip, h, note, say } from "./dom.js";
 import { clock, count, densityParts, duration, fixed, moment, pretty, reason, result, si, timeUnit, voltageParts, words } from "./format.js";
 import { Live } from "./live.js";
 import { colours } from "./plot.js";
 import { command, shell } from "./shell.js";
 import { FINISHED } from "./vocabulary.js";
 
+/** @import { Analysis, AnalysisPlot, ChannelState, EventList, Maybe, PlotElement, RunDetail, RunEvent, StepTable } from "station" */
+/** @typedef {[start: number, end: number]} Range in s */
+
 const POINTS = 4000;
 const STEPS = 500;
 const REFRESH_MS = 3000;
 
-const id = decodeURIComponent(location.pathname.split("/").pop());
+const id = decodeURIComponent(location.pathname.slice(location.pathname.lastIndexOf("/") + 1));
 const bar = shell();
-const main = document.getElementById("run");
+const main = byId("run");
 document.title = `Galvanode: ${id}`;
 
-let run = null;
-let zoom = null; // [start, end] in s, null: everything
+/** @type {RunDetail} as the station told it last; the page begins once it has */
+let run;
+/** @type {Range | null} null: everything */
+let zoom = null;
 let ticket = 0;
+let divisor = 1; // s per unit of the plot's time axis
 let ignoreRelayout = false;
 
 const state = h("span", {});
 const facts = h("dl", { class: "facts" });
-const plot = h("div", { id: "plot", class: "plot" });
+const plot = /** @type {PlotElement} */ (h("div", { id: "plot", class: "plot" }));
 const reset = h("button", { text: "Show everything", hidden: true, onclick: () => setZoom(null) });
+/** @type {HTMLInputElement} */
 const temperature = h("input", { type: "checkbox", onchange: () => draw() });
 const results = h("div", { class: "results" });
 const trends = h("div", { class: "trends" });
 const steps = h("div", { class: "scroll tall" });
 const events = h("div", { class: "scroll tall" });
+/** @type {HTMLButtonElement} */
 const pause = h("button", { text: "Pause", hidden: true, onclick: () => command(id, run.state === "paused" ? "resume" : "pause", pause).then(refresh) });
+/** @type {HTMLButtonElement} */
 const stop = h("button", { class: "danger-quiet", text: "Stop", hidden: true, onclick: () => command(id, "stop", stop).then(refresh) });
 const title = h("h1", { text: id });
 const subtitle = h("p", { class: "detail" });
 const texts = h("div", { class: "texts" });
 const ask = new Ask(id, () => refresh());
-let lived = null; // the state that the live stream told last
+/** @type {string | null} the state that the live stream told last */
+let lived = null;
 
 function layout() {
+  /**
+   * @param {string} name
+   * @param {...HTMLElement} children
+   */
   const panel = (name, ...children) => h("section", { class: "panel", "aria-label": name }, h("h2", { text: name }), ...children);
+  /**
+   * @param {string} format
+   * @param {string} text
+   */
   const link = (format, text) => h("a", { class: "button", href: runPath(id, `/export?format=${format}`), download: "", text });
   main.append(
     h("div", { class: "heading" }, h("div", {}, title, subtitle), state, h("div", { class: "buttons" }, pause, stop)),
@@ -63,7 +81,8 @@ function layout() {
 async function refresh() {
   try {
     run = await get(runPath(id));
-  } catch (fault) {
+  } catch (thrown) {
+    const fault = faultOf(thrown);
     if (fault.status === 404) main.replaceChildren(h("h1", { text: "No such run" }), h("p", { text: fault.message }));
     else if (fault.status !== 503) note(fault.message, true);
     return false;
@@ -84,9 +103,13 @@ async function refresh() {
   return true;
 }
 
+/** @param {ChannelState | null} channel */
 function showFacts(channel = null) {
+  /** @type {[string, string][]} */
+  const parameters = Object.entries(run.parameters).map(([name, value]) => [words(name), pretty(value)]);
   const area = run.area_m2 === null ? null : `${fixed(run.area_m2 * 1e4, 3)} cm²`;
-  const entries = [
+  /** @type {(Maybe<[string, string]>)[]} */
+  const told = [
     ["Test time", clock(channel?.test_time_s ?? run.test_time_s)],
     ["Samples", count(channel?.samples ?? run.samples)],
     ["Started", `${moment(run.started_unix_s ?? run.created_unix_s)} UTC`],
@@ -99,8 +122,9 @@ function showFacts(channel = null) {
     ["Cell area", area ?? "–"],
     ["Instrument", run.instrument || "–"],
     ["Clock", run.speed === "max" ? "simulated, full speed" : run.speed === 1 ? "real time" : `× ${run.speed}`],
-    ...Object.entries(run.parameters).map(([name, value]) => [words(name), pretty(value)]),
-  ].filter(Boolean);
+    ...parameters,
+  ];
+  const entries = told.flatMap((entry) => (entry ? [entry] : []));
   const stamp = JSON.stringify(entries);
   if (facts.dataset.stamp === stamp) return;
   facts.dataset.stamp = stamp;
@@ -126,22 +150,27 @@ const CONFIG = { ...OFFLINE, doubleClick: false, modeBarButtonsToRemove: ["sendC
 async function draw() {
   const mine = ++ticket;
   const columns = [VOLTAGE, CURRENT, ...(temperature.checked ? [TEMPERATURE] : [])];
+  /** @type {import("station").Thinned} */
   let data;
   try {
     data = await overview(id, { points: POINTS, columns, start: zoom?.[0], end: zoom?.[1] });
-  } catch (fault) {
+  } catch (thrown) {
+    const fault = faultOf(thrown);
     if (fault.status !== 503) note(fault.message, true);
     return;
   }
   if (mine !== ticket) return;
-  const { c, axis, layout } = look();
+  const { c, axis, layout: common } = look();
+  /** @type {Record<string, unknown>} */
+  const layout = { ...common };
   const span = data.time.length ? data.time[data.time.length - 1] - data.time[0] : 1;
-  const [divisor, unit] = timeUnit(span);
-  const x = data.time.map((value) => value / divisor);
+  const [seconds, unit] = timeUnit(span);
+  const x = data.time.map((value) => value / seconds);
   const rows = [[VOLTAGE, "V", c.voltage, "linear"], [CURRENT, "A", c.current, "hv"], [TEMPERATURE, "°C", c.temperature, "linear"]].filter(([name]) => columns.includes(name));
+  /** @type {Range[]} */
   const heights = rows.length === 2 ? [[0.4, 1], [0, 0.36]] : [[0.52, 1], [0.24, 0.48], [0, 0.2]];
   const traces = rows.map(([name, unitY, colour, shape], index) => ({
-    type: "scatter", mode: "lines", x, y: data[name], name: name.split(" / ")[0],
+    type: "scatter", mode: "lines", x, y: data.columns[name], name: name.split(" / ")[0],
     line: { color: colour, width: 1.5, shape: shape === "hv" ? "hv" : "linear" },
     xaxis: "x", yaxis: index ? `y${index + 1}` : "y",
     hovertemplate: unitY === "°C" ? "%{y:.2f} °C" : `%{y:.4~s}${unitY}`, connectgaps: false,
@@ -153,27 +182,41 @@ async function draw() {
       ...(unitY === "°C" ? {} : { tickformat: "~s", ticksuffix: unitY, hoverformat: ".4~s" }),
     };
   });
-  plot.divisor = divisor;
+  divisor = seconds;
   ignoreRelayout = true;
   await window.Plotly.react(plot, traces, layout, CONFIG);
   ignoreRelayout = false;
   reset.hidden = zoom === null;
 }
 
+/** @param {Range | null} range */
 function setZoom(range) {
   zoom = range;
   draw();
 }
 
+/**
+ * A step's time with some before and after; one that has no end yet is shown as far as it is.
+ * @param {number} start
+ * @param {number | null} end
+ * @returns {Range}
+ */
+function around(start, end) {
+  const margin = 0.15 * ((end ?? start + 60) - start);
+  return [Math.max(0, start - margin), (end ?? run.test_time_s ?? start + 60) + margin];
+}
+
 async function showSteps() {
+  /** @type {StepTable} */
   const table = await get(runPath(id, `/steps?limit=${STEPS}`));
   const { columns } = table;
+  /** @type {HTMLTableRowElement[]} */
   const rows = [];
   for (let i = table.count - 1; i >= 0; i--) {
     const [start, end] = [columns.started_test_time_s[i], columns.ended_test_time_s[i]];
     const setpoint = columns.setpoint[i];
     const to = h("button", { class: "link", text: count(columns.step_count[i]), title: "Show in the plot",
-      onclick: () => setZoom([Math.max(0, start - 0.15 * ((end ?? start + 60) - start)), (end ?? run.test_time_s) + 0.15 * ((end ?? start + 60) - start)]) });
+      onclick: () => setZoom(around(start, end)) });
     rows.push(h("tr", {},
       h("td", { class: "number" }, to),
       h("td", { class: "number", text: count(columns.cycle[i]) }),
@@ -185,11 +228,12 @@ async function showSteps() {
   }
   if (table.total > table.count) rows.push(h("tr", {}, h("td", { colspan: 7, class: "detail", text: `${count(table.total - table.count)} earlier steps are in the exports and under /api.` })));
   steps.replaceChildren(h("table", { class: "list" },
-    h("thead", {}, h("tr", {}, ...[["Step", 1], ["Cycle", 1], ["Name"], ["Set", 1], ["Start", 1], ["Took", 1], ["Why it ended"]].map(([name, number]) => h("th", { scope: "col", class: number ? "number" : null, text: name })))),
+    h("thead", {}, h("tr", {}, ...["Step", "Cycle", "Name", "Set", "Start", "Took", "Why it ended"].map((name) => h("th", { scope: "col", class: ["Name", "Why it ended"].includes(name) ? null : "number", text: name })))),
     h("tbody", {}, ...rows)));
 }
 
 async function showEvents() {
+  /** @type {EventList} */
   const { events: found } = await get(runPath(id, "/events"));
   events.replaceChildren(h("table", { class: "list" },
     h("thead", {}, h("tr", {}, ...["Test time", "Time (UTC)", "What", ""].map((name) => h("th", { scope: "col", text: name })))),
@@ -200,18 +244,35 @@ async function showEvents() {
       h("td", {}, reason(told(event)), photo(event)))))));
 }
 
-/** What happened, in words; a photo's long name says nothing to people. */
-const told = ({ message, details }) => (details.attachment ? message.replace(` ${details.attachment}`, "") : message);
+/**
+ * The name of the photo that an event is about, if it is about one.
+ * @param {RunEvent} event
+ * @returns {string | null}
+ */
+const photoOf = ({ details }) => (typeof details.attachment === "string" ? details.attachment : null);
 
-/** The photo that answered a question, small; it opens whole. */
+/**
+ * What happened, in words; a photo's long name says nothing to people.
+ * @param {RunEvent} event
+ */
+function told(event) {
+  const name = photoOf(event);
+  return name === null ? event.message : event.message.replace(` ${name}`, "");
+}
+
+/**
+ * The photo that answered a question, small; it opens whole.
+ * @param {RunEvent} event
+ */
 function photo(event) {
-  const { details } = event;
-  if (!details.attachment) return null;
-  const address = runPath(id, `/attachments/${encodeURIComponent(details.attachment)}`);
+  const name = photoOf(event);
+  if (name === null) return null;
+  const address = runPath(id, `/attachments/${encodeURIComponent(name)}`);
   return h("a", { class: "photo", href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: told(event), loading: "lazy" }));
 }
 
 async function showResults() {
+  /** @type {Analysis} */
   const { analyses, problem, results: found, plots } = await get(runPath(id, "/analysis"));
   const entries = Object.entries(found);
   if (entries.length === 0) {
@@ -223,7 +284,10 @@ async function showResults() {
   for (const each of plots) await showTrend(each);
 }
 
-/** The plot of an analysis: one line per unit and name, a second axis where there are two units. */
+/**
+ * The plot of an analysis: one line per unit and name, a second axis where there are two units.
+ * @param {AnalysisPlot} analysis
+ */
 async function showTrend({ name, title: caption, x, y, equal_axes: equal, log_x: logX, log_y: logY }) {
   if (!y.some((line) => (line.x ?? x.values).length > 0)) return;
   let place = document.getElementById(`trend-${name}`);
@@ -256,14 +320,17 @@ function showTexts() {
 
 async function showAll() {
   const parts = await Promise.allSettled([draw(), showSteps(), showEvents(), showResults()]);
-  const failed = parts.find((part) => part.status === "rejected" && part.reason.status !== 503);
-  if (failed) note(failed.reason.message, true);
+  const faults = parts.flatMap((part) => (part.status === "rejected" ? [faultOf(part.reason)] : []));
+  const worst = faults.find((fault) => fault.status !== 503);
+  if (worst) note(worst.message, true);
 }
 
+/** @param {Record<string, unknown>} change as Plotly tells it: both ends at once, or each by itself */
 function onRelayout(change) {
   if (ignoreRelayout) return;
-  const [low, high] = [change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0], change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1]];
-  if (low !== undefined && high !== undefined) setZoom([Math.max(0, low * plot.divisor), high * plot.divisor]);
+  const both = change["xaxis.range"];
+  const [low, high] = Array.isArray(both) ? both : [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+  if (typeof low === "number" && typeof high === "number") setZoom([Math.max(0, low * divisor), high * divisor]);
 }
 
 async function begin() {

@@ -1,20 +1,23 @@
 // The history: every run, the newest first.
 
-import { get } from "./api.js";
-import { chip, h, note } from "./dom.js";
+import { faultOf, get } from "./api.js";
+import { byId, chip, h, note } from "./dom.js";
 import { bare } from "./card.js";
 import { clock, count, moment, reason } from "./format.js";
 import { shell } from "./shell.js";
+
+/** @import { Run, RunList, Status } from "station" */
 
 const PAGE = 100;
 const REFRESH_MS = 4000;
 
 const bar = shell();
-const main = document.getElementById("runs");
+const main = byId("runs");
 const body = h("tbody", {});
 const filter = h("input", { type: "search", id: "filter", placeholder: "title, recipe, cell, channel, state …", oninput: () => show() });
 const more = h("button", { text: "Older runs", hidden: true, onclick: () => load(shown.length) });
 const tally = h("p", { class: "detail" });
+/** @type {Run[]} */
 let shown = [];
 
 main.append(
@@ -27,16 +30,18 @@ main.append(
 
 async function load(offset = 0) {
   try {
+    /** @type {[RunList, Status]} */
     const [{ runs, total }, status] = await Promise.all([get(`/api/runs?limit=${PAGE}&offset=${offset}`), get("/api/status")]);
     bar.link(true);
     bar.update(status);
     const ids = new Set(runs.map((run) => run.id));
     const kept = shown.filter((run) => !ids.has(run.id));
-    shown = [...kept, ...runs].sort((a, b) => b.created_unix_s - a.created_unix_s || b.id.localeCompare(a.id));
+    shown = [...kept, ...runs].sort((a, b) => (b.created_unix_s ?? 0) - (a.created_unix_s ?? 0) || b.id.localeCompare(a.id));
     tally.textContent = `${count(total)} in all`;
     more.hidden = shown.length >= total;
     show();
-  } catch (fault) {
+  } catch (thrown) {
+    const fault = faultOf(thrown);
     if (fault.status === 0) bar.link(false);
     else if (fault.status !== 503) note(fault.message, true);
     else tally.textContent = fault.message;

@@ -1,17 +1,23 @@
 // What every page has: the bar, the banner, stop all.
 
-import { post } from "./api.js";
-import { confirmed, h, note, say } from "./dom.js";
+import { faultOf, post } from "./api.js";
+import { byId, confirmed, h, note, say } from "./dom.js";
 import { moment } from "./format.js";
+
+/** @import { Maybe, Status, StoppedAll } from "station" */
+/** @typedef {{status: Status | null, linked: boolean}} Known what the bar knows of the station */
 
 const PAGES = [["/", "Overview"], ["/runs", "Runs"], ["/docs", "API"]];
 
 /** Fill the bar; returns {update(status), link(connected), actions}. */
 export function shell() {
-  const bar = document.getElementById("bar");
+  const bar = byId("bar");
+  /** @type {Known} */
+  const state = { status: null, linked: true };
   const engine = h("div", { class: "engine" });
   const actions = h("div", { class: "actions" });
-  const stopAll = h("button", { class: "danger stop-all", onclick: () => stopEverything(stopAll, state) });
+  const stopAll = h("button", { class: "danger stop-all" });
+  stopAll.addEventListener("click", () => stopEverything(stopAll, state));
   stopAll.append(h("span", { class: "stop-sign", "aria-hidden": "true" }), "Stop all");
   const here = location.pathname;
   bar.append(
@@ -25,8 +31,8 @@ export function shell() {
     themeButton(),
     stopAll,
   );
-  const state = { status: null, linked: true };
 
+  /** @param {Status} status */
   function update(status) {
     state.status = status;
     const { engine: now } = status;
@@ -37,6 +43,7 @@ export function shell() {
     banner();
   }
 
+  /** @param {boolean} connected */
   function link(connected) {
     if (state.linked === connected) return;
     state.linked = connected;
@@ -44,7 +51,7 @@ export function shell() {
   }
 
   function banner() {
-    const place = document.getElementById("banner");
+    const place = byId("banner");
     let text = "";
     if (!state.linked) text = "No connection to the station. What you see is the last that was received; trying again.";
     else if (state.status && !state.status.available) {
@@ -57,6 +64,10 @@ export function shell() {
   return { update, link, actions };
 }
 
+/**
+ * @param {HTMLButtonElement} button
+ * @param {Known} state
+ */
 async function stopEverything(button, state) {
   const runs = state.status?.channels.filter((channel) => channel.run).length ?? 0;
   const what = runs === 1 ? "The one run under way ends" : `All ${runs} runs under way end`;
@@ -64,23 +75,30 @@ async function stopEverything(button, state) {
   if (!(await confirmed("Stop everything?", runs === 0 ? "No run is known to be under way here; whatever the engine still runs is stopped all the same." : text, "Stop all"))) return;
   button.disabled = true;
   try {
+    /** @type {StoppedAll} */
     const { stopped } = await post("/api/stop-all");
     note(stopped.length ? `Stopped: ${stopped.join(", ")}` : "Nothing was running.");
   } catch (fault) {
-    note(`Stop all failed: ${fault.message}`, true);
+    note(`Stop all failed: ${faultOf(fault).message}`, true);
   } finally {
     button.disabled = false;
   }
 }
 
-/** Pause, resume or stop a run, and say what came of it. */
+/**
+ * Pause, resume or stop a run, and say what came of it.
+ * @param {Maybe<string>} run
+ * @param {"pause" | "resume" | "stop"} verb
+ * @param {HTMLButtonElement} button
+ */
 export async function command(run, verb, button) {
+  if (!run) return;
   if (verb === "stop" && !(await confirmed(`Stop ${run}?`, "The run ends, the output goes off and is read back. A stopped run cannot be resumed; to go on later, pause it.", "Stop"))) return;
   button.disabled = true;
   try {
     await post(`/api/runs/${encodeURIComponent(run)}/${verb}`);
   } catch (fault) {
-    note(`${run}: ${verb} failed: ${fault.message}`, true);
+    note(`${run}: ${verb} failed: ${faultOf(fault).message}`, true);
   } finally {
     button.disabled = false;
   }

@@ -1,37 +1,55 @@
 // The dialog that starts a run: channel, recipe, cell, parameters; checked before it can start.
 
-import { get, post } from "./api.js";
+import { faultOf, get, post } from "./api.js";
 import { h, note, say } from "./dom.js";
 import { count, duration, pretty, reason, words } from "./format.js";
+
+/** @import { ChannelState, LibraryCell, LibraryRecipe, RecipeParameter, Schedule, Submitted } from "station" */
+/** @import { Fault } from "./api.js" */
+/** @typedef {"recipe" | "cell"} Kind */
+/** @typedef {ReturnType<StartDialog["request"]>} Asked */
 
 const OWN = "";
 const CHECK_AFTER_MS = 500;
 
 export class StartDialog {
   constructor() {
+    /** @type {Record<string, string>} */
     this.given = {};
     this.parameterNames = "";
     this.ticket = 0;
+    /** @type {number | undefined} */
+    this.timer = undefined;
+    /** @type {{recipe: LibraryRecipe[], cell: LibraryCell[]} | null} */
+    this.library = null;
     this.channel = h("select", { id: "start-channel", onchange: () => this.suggestCell() });
-    this.recipe = h("select", { id: "start-recipe", onchange: () => this.take("recipe") });
-    this.cell = h("select", { id: "start-cell", onchange: () => this.take("cell") });
-    this.recipeText = this.editor("recipe", "Recipe, YAML");
-    this.cellText = this.editor("cell", "Cell, YAML");
+    /** @type {Record<Kind, HTMLSelectElement>} */
+    this.choice = {
+      recipe: h("select", { id: "start-recipe", onchange: () => this.take("recipe") }),
+      cell: h("select", { id: "start-cell", onchange: () => this.take("cell") }),
+    };
+    /** @type {Record<Kind, HTMLTextAreaElement>} */
+    this.text = { recipe: this.editor("recipe", "Recipe, YAML"), cell: this.editor("cell", "Cell, YAML") };
     this.about = h("p", { class: "detail" });
     this.parameters = h("div", { class: "parameters" });
     this.outcome = h("div", { class: "outcome", "aria-live": "polite" });
     this.checkButton = h("button", { type: "button", text: "Check", onclick: () => this.check() });
     this.startButton = h("button", { type: "submit", class: "primary", text: "Start", disabled: true });
+    /**
+     * @param {string} label
+     * @param {HTMLElement} control
+     */
     const field = (label, control) => h("div", { class: "field" }, h("label", { for: control.id, text: label }), control);
+    /** @type {HTMLFormElement} */
     this.form = h("form", { method: "dialog", onsubmit: (event) => this.submit(event) },
       h("header", {}, h("h2", { id: "start-title", text: "Start a run" }),
         h("button", { type: "button", class: "quiet", "aria-label": "Close", text: "×", onclick: () => this.element.close() })),
       h("div", { class: "columns" },
         h("div", { class: "choices" },
-          field("Channel", this.channel), field("Recipe", this.recipe), this.about,
-          h("details", {}, h("summary", { text: "Recipe text" }), this.recipeText),
-          field("Cell", this.cell),
-          h("details", {}, h("summary", { text: "Cell text" }), this.cellText),
+          field("Channel", this.channel), field("Recipe", this.choice.recipe), this.about,
+          h("details", {}, h("summary", { text: "Recipe text" }), this.text.recipe),
+          field("Cell", this.choice.cell),
+          h("details", {}, h("summary", { text: "Cell text" }), this.text.cell),
           h("h3", { text: "Parameters" }), this.parameters),
         h("div", { class: "result" }, this.outcome)),
       h("footer", {}, h("button", { type: "button", text: "Cancel", onclick: () => this.element.close() }), this.checkButton, this.startButton));
@@ -39,14 +57,22 @@ export class StartDialog {
     document.body.append(this.element);
   }
 
+  /**
+   * @param {Kind} kind
+   * @param {string} label
+   */
   editor(kind, label) {
     return h("textarea", { id: `start-${kind}-text`, "aria-label": label, spellcheck: "false", rows: 14, wrap: "off", maxlength: 524288,
       oninput: () => {
-        this[kind].value = OWN; // edited: it is no longer the library's
+        this.choice[kind].value = OWN; // edited: it is no longer the library's
         this.later();
       } });
   }
 
+  /**
+   * @param {ChannelState[]} channels
+   * @param {string} [name] of the channel to choose
+   */
   async open(channels, name) {
     const ready = channels.filter((channel) => channel.state === "idle" && !channel.run);
     if (ready.length === 0) {
@@ -56,20 +82,28 @@ export class StartDialog {
     this.channel.replaceChildren(...ready.map((channel) => h("option", { value: channel.name, text: channel.name })));
     if (name) this.channel.value = name;
     try {
-      if (!this.recipes) [this.recipes, this.cells] = await Promise.all([get("/api/recipes"), get("/api/cells")]);
-    } catch (fault) {
-      note(fault.message, true);
+      if (this.library === null) {
+        const [recipe, cell] = await Promise.all([get("/api/recipes"), get("/api/cells")]);
+        this.library = { recipe, cell };
+      }
+    } catch (thrown) {
+      note(faultOf(thrown).message, true);
       return;
     }
+    /**
+     * @param {HTMLSelectElement} select
+     * @param {{name: string, title: string}[]} entries
+     * @param {string} own
+     */
     const fill = (select, entries, own) => {
       const chosen = select.value;
       select.replaceChildren(...entries.map((entry) => h("option", { value: entry.name, text: `${entry.name}: ${entry.title}` })), h("option", { value: OWN, text: own }));
       if (chosen || select.dataset.filled) select.value = chosen;
       select.dataset.filled = "yes";
     };
-    const first = !this.recipe.dataset.filled;
-    fill(this.recipe, this.recipes, "My own text …");
-    fill(this.cell, this.cells, "My own text …");
+    const first = !this.choice.recipe.dataset.filled;
+    fill(this.choice.recipe, this.library.recipe, "My own text …");
+    fill(this.choice.cell, this.library.cell, "My own text …");
     if (first) {
       this.take("recipe");
       this.take("cell");
@@ -82,29 +116,42 @@ export class StartDialog {
   /** A channel named after a cell of the library gets that cell. */
   suggestCell() {
     const wanted = this.channel.value.replaceAll("_", "-");
-    if (this.cells?.some((cell) => cell.name === wanted)) {
-      this.cell.value = wanted;
+    if (this.library?.cell.some((cell) => cell.name === wanted)) {
+      this.choice.cell.value = wanted;
       this.take("cell");
     }
   }
 
-  /** Take the library's text, or leave the text as it is and show it. */
+  /**
+   * Take the library's text, or leave the text as it is and show it.
+   * @param {Kind} kind
+   */
   take(kind) {
-    const entry = this[`${kind}s`].find((candidate) => candidate.name === this[kind].value);
-    const text = this[`${kind}Text`];
-    if (entry) text.value = entry.text;
-    else {
-      text.closest("details").open = true;
-      text.focus();
-    }
+    const name = this.choice[kind].value;
+    const entry = this.library?.[kind].find((candidate) => candidate.name === name);
+    if (entry) this.text[kind].value = entry.text;
+    else this.unfold(kind).focus();
     if (kind === "recipe") {
-      say(this.about, entry?.description ?? "");
+      const recipe = this.library?.recipe.find((candidate) => candidate.name === name);
+      say(this.about, recipe?.description ?? "");
       this.given = {};
-      if (entry) this.showParameters(entry.parameters);
+      if (recipe) this.showParameters(recipe.parameters);
     }
     this.later();
   }
 
+  /**
+   * Show the text, and return where it is.
+   * @param {Kind} kind
+   */
+  unfold(kind) {
+    const text = this.text[kind];
+    const details = text.closest("details");
+    if (details) details.open = true;
+    return text;
+  }
+
+  /** @param {RecipeParameter[]} parameters */
   showParameters(parameters) {
     const names = JSON.stringify(parameters);
     if (names === this.parameterNames) return;
@@ -114,6 +161,7 @@ export class StartDialog {
       return;
     }
     this.parameters.replaceChildren(...parameters.map((parameter) => {
+      /** @type {HTMLInputElement} */
       const input = h("input", { id: `parameter-${parameter.name}`, value: this.given[parameter.name] ?? parameter.default ?? "", autocomplete: "off",
         oninput: () => {
           if (input.value.trim() === (parameter.default ?? "")) delete this.given[parameter.name];
@@ -136,10 +184,10 @@ export class StartDialog {
 
   request() {
     return {
-      recipe: this.recipeText.value,
-      recipe_name: this.recipe.value ? `${this.recipe.value}.yaml` : "recipe.yaml",
-      cell: this.cellText.value,
-      cell_name: this.cell.value ? `${this.cell.value}.yaml` : "cell.yaml",
+      recipe: this.text.recipe.value,
+      recipe_name: `${this.choice.recipe.value || "recipe"}.yaml`,
+      cell: this.text.cell.value,
+      cell_name: `${this.choice.cell.value || "cell"}.yaml`,
       parameters: this.given,
     };
   }
@@ -151,39 +199,52 @@ export class StartDialog {
     this.startButton.disabled = true;
     const asked = this.request();
     try {
+      /** @type {Schedule} */
       const schedule = await post("/api/check", asked);
       if (ticket !== this.ticket) return;
       this.showParameters(schedule.parameters);
       this.showSchedule(schedule);
       this.startButton.disabled = false;
-    } catch (fault) {
-      if (ticket === this.ticket) this.showFault(fault, asked);
+    } catch (thrown) {
+      if (ticket === this.ticket) this.showFault(faultOf(thrown), asked);
     }
   }
 
+  /**
+   * @param {Fault} fault
+   * @param {Asked} asked
+   */
   showFault(fault, asked) {
+    /** @type {Kind | null} */
     const kind = fault.source === asked.recipe_name ? "recipe" : fault.source === asked.cell_name ? "cell" : null;
+    /** @type {HTMLElement[]} */
     const parts = [h("h3", { class: "fault", text: "⚠ Not valid" }), h("p", { class: "fault", text: fault.full })];
-    if (kind && fault.line) {
-      const line = asked[kind].split("\n")[fault.line - 1] ?? "";
+    const { line: number } = fault;
+    if (kind && number) {
+      const line = asked[kind].split("\n")[number - 1] ?? "";
       const caret = `${" ".repeat(Math.max(0, (fault.column ?? 1) - 1))}▲`;
       parts.push(h("pre", { class: "excerpt", text: `${line}\n${caret}` }),
-        h("button", { type: "button", text: `Go to line ${fault.line}`, onclick: () => this.goTo(kind, fault) }));
+        h("button", { type: "button", text: `Go to line ${number}`, onclick: () => this.goTo(kind, number, fault.column ?? 1) }));
     }
     this.outcome.replaceChildren(...parts);
   }
 
-  goTo(kind, fault) {
-    const text = this[`${kind}Text`];
-    text.closest("details").open = true;
+  /**
+   * @param {Kind} kind
+   * @param {number} line from 1
+   * @param {number} column from 1
+   */
+  goTo(kind, line, column) {
+    const text = this.unfold(kind);
     const lines = text.value.split("\n");
-    const start = lines.slice(0, fault.line - 1).reduce((sum, line) => sum + line.length + 1, 0);
-    const at = start + Math.max(0, (fault.column ?? 1) - 1);
+    const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+    const at = start + Math.max(0, column - 1);
     text.focus();
-    text.setSelectionRange(at, start + lines[fault.line - 1].length);
-    text.scrollTop = Math.max(0, (fault.line - 5) * parseFloat(getComputedStyle(text).lineHeight));
+    text.setSelectionRange(at, start + lines[line - 1].length);
+    text.scrollTop = Math.max(0, (line - 5) * parseFloat(getComputedStyle(text).lineHeight));
   }
 
+  /** @param {Schedule} schedule */
   showSchedule(schedule) {
     const longest = schedule.longest_s === null ? "no limit to how long it takes" : `at most ${duration(schedule.longest_s)}`;
     const samples = schedule.most_samples === null ? "" : ` · at most ${count(Math.ceil(schedule.most_samples))} samples`;
@@ -204,17 +265,19 @@ export class StartDialog {
       h("p", { class: "detail", text: schedule.analyses.length ? `Finds: ${schedule.analyses.join(", ").replaceAll("_", " ")}.` : "" }));
   }
 
+  /** @param {SubmitEvent} event */
   async submit(event) {
     event.preventDefault();
     if (this.startButton.disabled) return;
     this.startButton.disabled = true;
     const asked = { ...this.request(), channel: this.channel.value };
     try {
+      /** @type {Submitted} */
       const { run } = await post("/api/runs", asked);
       note(`${run} started on ${asked.channel}.`);
       this.element.close();
-    } catch (fault) {
-      this.showFault(fault, asked);
+    } catch (thrown) {
+      this.showFault(faultOf(thrown), asked);
     }
   }
 }

@@ -17,8 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from galvanode.engine.control import Refused
-from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
+from galvanode.errors import GalvanodeError, InputRefused, InvalidInput, Refused
 
 T = TypeVar("T")
 

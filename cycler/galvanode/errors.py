@@ -37,3 +37,25 @@ class InvalidInput(GalvanodeError):
     def __str__(self) -> str:
         place = [str(part) for part in (self.source, self.line, self.column) if part is not None]
         return ":".join(place) + ": " + self.message if place else self.message
+
+
+class EngineUnavailable(GalvanodeError):
+    """The engine is not running, is just being restarted, or does not answer."""
+
+
+class Refused(GalvanodeError):
+    """The engine understood and said no."""
+
+    def __init__(
+        self,
+        message: str,
+        source: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.source, self.line, self.column = source, line, column
+
+    def __str__(self) -> str:
+        place = [str(part) for part in (self.source, self.line, self.column) if part is not None]
+        return ":".join([*place, " " + self.args[0]]) if place else str(self.args[0])

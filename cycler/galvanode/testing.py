@@ -25,13 +25,12 @@ from galvanode.commands.benches import channel_named_after, reach_of
 from galvanode.commands.executed import ExecutedStep, executed_steps
 from galvanode.commands.rehearsal import rehearsal
 from galvanode.commands.session import Submission, pick_channel, results_of
-from galvanode.engine.control import Refused
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.errors import GalvanodeError, InvalidInput, Refused
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.library import find_file
 from galvanode.recipe import Recipe, compile_recipe, read_recipe
 from galvanode.recipe.outlook.warnings import Warning, warnings_of  # noqa: A004
-from galvanode.recipe.program import Program
+from galvanode.recipe.program import Ask, Program
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord, StoredEvent
 from galvanode.units import DIMENSIONS, parse_quantity
@@ -273,16 +272,16 @@ def _plain(error: GalvanodeError) -> GalvanodeError:
     return error.with_traceback(None)
 
 
-def _answering(answers: Mapping[str, str | float]) -> Callable[[dict[str, Any]], float | None]:
-    def answer(question: dict[str, Any]) -> float | None:
-        given = answers.get(question["name"], question["default"])
+def _answering(answers: Mapping[str, str | float]) -> Callable[[Ask], float | None]:
+    def answer(question: Ask) -> float | None:
+        given = question.default if question.name is None else answers.get(question.name, question.default)
         if not isinstance(given, str):
             return given
-        dimension = question["dimension"]
+        dimension = question.dimension
         try:
             return parse_quantity(given, dimension) if dimension in DIMENSIONS else float(given)
         except ValueError as problem:
-            raise InvalidInput(f"answer to {question['message']!r} {problem}") from None
+            raise InvalidInput(f"answer to {question.message!r} {problem}") from None
 
     return answer
 

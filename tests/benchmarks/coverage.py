@@ -22,6 +22,7 @@ from tests.galvanode_simulator.calibrate_full_cells import cycles
 
 from galvanode.analysis import analyse
 from galvanode.clock import JumpingClock, install_clock
+from galvanode.commands.session import Submission
 from galvanode.engine.station import Station
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.library import library
@@ -105,14 +106,13 @@ async def one_cell(kind: Kind, overrides: dict[str, str], seed: int) -> dict[str
         station = Station(Journal(Path(folder)), open_bench(read_bench(bench), seed), clock, seed)
         await station.start()
         recipe, cell = library() / f"{kind.recipe}.yaml", library() / "cells" / f"{kind.cell}.yaml"
-        submitted = await station.submit(
-            "cell", recipe.read_text(), recipe.name, cell.read_text(), cell.name, kind.parameters
-        )
-        while any(state["run"] for state in (await station.status())["channels"]):
+        submission = Submission("cell", recipe, cell, kind.parameters)
+        submitted = await station.ask(submission.request)
+        while station.table.runs:
             await asyncio.sleep(0.02)
         await station.close()
         store = Store(Path(folder))
-        run = store.run(submitted["run"])
+        run = store.run(submitted.run)
         if run.state != "completed":
             raise RuntimeError(f"{kind.name}: {run.state}: {run.end_reason}")
         result = analyse(run.analyses, run_data(store, run))[kind.result]

@@ -20,6 +20,7 @@ from pathlib import Path
 import pyvisa
 
 from galvanode.clock import JumpingClock, install_clock
+from galvanode.commands.session import Submission
 from galvanode.engine.station import Station
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.roles import Envelope
@@ -102,10 +103,9 @@ async def whole_stack_s(hours: float, profile: cProfile.Profile | None = None) -
         began = time.perf_counter()
         if profile is not None:
             profile.enable()
-        submitted = await station.submit(
-            CHANNEL, recipe.read_text(), str(recipe), cell.read_text(), str(cell), {"duration": f"{hours} h"}
-        )
-        while any(state["run"] for state in (await station.status())["channels"]):
+        submission = Submission(CHANNEL, recipe, cell, {"duration": f"{hours} h"})
+        submitted = await station.ask(submission.request)
+        while station.table.runs:
             await asyncio.sleep(0.02)
         if profile is not None:
             profile.disable()
@@ -113,7 +113,7 @@ async def whole_stack_s(hours: float, profile: cProfile.Profile | None = None) -
         await station.close()
         from galvanode.store.read import Store
 
-        samples = Store(Path(folder)).run(submitted["run"]).samples
+        samples = Store(Path(folder)).run(submitted.run).samples
     return took / samples, samples
 
 

@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from galvanode.commands.asking import Answer, Lines, Operator, Unanswered, answers_given, read_answers
-from galvanode.engine.control import EngineUnavailable, Refused
-from galvanode.errors import InvalidInput
+from galvanode.engine.contract import ChannelState
+from galvanode.errors import EngineUnavailable, InvalidInput, Refused
 from galvanode.recipe.program import Ask, Limits, Program
 from galvanode.store.journal import Journal
 from galvanode.store.records import Event, NewRun, RunCommit
@@ -135,8 +135,8 @@ class Station:
         self._commit("running", "answered", "answered", {})
 
     @property
-    def states(self) -> dict[str, dict[str, Any]]:
-        return {self.run: {"state": self.state}}
+    def states(self) -> dict[str, ChannelState]:
+        return {self.run: ChannelState(name="ch1", run=self.run, state=self.state)}
 
 
 @pytest.fixture

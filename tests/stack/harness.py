@@ -21,7 +21,9 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from galvanode.engine.control import ControlClient, EngineUnavailable
+from galvanode.engine.contract import ChannelState, StationState, Status, Submit
+from galvanode.engine.control import ControlClient
+from galvanode.errors import EngineUnavailable
 from galvanode.store.read import Store
 
 GALVANODE = [sys.executable, "-m", "galvanode"]
@@ -140,32 +142,29 @@ class Station:
         """Its data."""
         return Store(self.data)
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> StationState:
         """The engine's answer, waiting for an engine that is being restarted."""
         while True:
             try:
-                return await self.client.call("status")
+                return await self.client.ask(Status())
             except EngineUnavailable:
                 await asyncio.sleep(0.02)
 
-    async def channel(self, name: str) -> dict[str, Any]:
+    async def channel(self, name: str) -> ChannelState:
         """State of one channel."""
-        return next(state for state in (await self.status())["channels"] if state["name"] == name)
+        return next(state for state in (await self.status()).channels if state.name == name)
 
     async def submit(self, channel: str, recipe: str = SHORT_CYCLING, cell: str = CELL, **parameters: str) -> str:
         """Start a run."""
-        answer = await self.client.call(
-            "submit",
-            {
-                "channel": channel,
-                "recipe": recipe,
-                "recipe_name": "short.yaml",
-                "cell": cell,
-                "cell_name": "cell.yaml",
-                "parameters": parameters,
-            },
+        request = Submit(
+            channel=channel,
+            recipe=recipe,
+            recipe_name="short.yaml",
+            cell=cell,
+            cell_name="cell.yaml",
+            parameters=parameters,
         )
-        return answer["run"]
+        return (await self.client.ask(request)).run
 
     def child(self, name: str) -> int:
         """Process id of the engine or the web side, from the supervisor's log."""
@@ -186,7 +185,7 @@ async def served(bench: Path, data: Path, *options: str) -> AsyncIterator[Statio
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as http:
         station = Station(data, port, process, client, http)
         try:
-            await asyncio.wait_for(station.status(), 20)
+            await asyncio.wait_for(station.status(), 60)
             yield station
         finally:
             await client.close()

@@ -55,7 +55,7 @@ async def _resumed(station: Station, run: str, samples: int) -> None:
     """Wait until the run goes on, beyond what it had stored."""
 
     async def going_on() -> None:
-        while (await station.channel("smu"))["state"] != "running" or station.store.run(run).samples <= samples + 3:
+        while (await station.channel("smu")).state != "running" or station.store.run(run).samples <= samples + 3:
             await asyncio.sleep(0.05)
 
     await asyncio.wait_for(going_on(), 20)
@@ -90,7 +90,7 @@ async def _lose_it_many_times(tmp_path: Path, times: int) -> list[float]:
 
 
 async def _step_of(station: Station, run: str) -> int:
-    return (await station.channel("smu"))["step_count"]
+    return (await station.channel("smu")).step_count or 0
 
 
 async def test_a_killed_or_hanging_engine_leaves_no_current_flowing_and_no_sample_behind(tmp_path: Path):
@@ -229,11 +229,11 @@ async def test_a_pulled_cable_is_told_and_the_output_goes_off_once_it_is_back(tm
             offs = len(instruments.output_offs())
             cable.unplug()
             await until(lambda: s.store.run(run).state == "communication_lost", 30)
-            while (await s.channel("smu"))["state"] not in ("lost", "unsafe"):
+            while (await s.channel("smu")).state not in ("lost", "unsafe"):
                 await asyncio.sleep(0.1)
             assert not instruments.output_offs()[offs:]  # nobody could reach it
             cable.plug()
             await until(lambda: instruments.output_offs()[offs:], 15)
             await until(lambda: any(e.kind == "recovered" for e in s.store.events()), 15)
-            assert (await s.channel("smu"))["state"] == "idle"
+            assert (await s.channel("smu")).state == "idle"
         cable.close()

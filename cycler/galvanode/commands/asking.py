@@ -10,14 +10,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from galvanode.commands.session import Session
-from galvanode.engine.control import EngineUnavailable, Refused
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.engine.contract import ChannelState
+from galvanode.errors import EngineUnavailable, GalvanodeError, InvalidInput, Refused
 from galvanode.recipe.language.values import NUMBER, expected_words
 from galvanode.recipe.program import Ask, Program
 from galvanode.service.answers import WAITING, number_of, open_question, range_text
@@ -170,14 +169,14 @@ class Operator:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends with the reason why a question cannot be answered."""
 
-    def look(self, station: Session, states: Mapping[str, Mapping[str, Any]]) -> None:
+    def look(self, station: Session, states: Mapping[str, ChannelState]) -> None:
         """See which runs wait; ``states`` are those under way, by run."""
         for run, task in list(self._answering.items()):
-            if task.done() or states.get(run, {}).get("state") != WAITING:
+            if task.done() or run not in states or states[run].state != WAITING:
                 task.cancel()
                 del self._answering[run]
         for run, state in states.items():
-            if state["state"] == WAITING and run not in self._answering:
+            if state.state == WAITING and run not in self._answering:
                 self._answering[run] = asyncio.create_task(self._see_to(station, run), name=f"question of {run}")
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from galvanode.cell import CellUnderTest, read_cell
 from galvanode.commands.benches import channel_named_after, reach_of
 from galvanode.commands.words import duration_text
 from galvanode.document import did_you_mean
-from galvanode.errors import InvalidInput
+from galvanode.errors import InvalidInput, Refused
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.library import find_file, library
 from galvanode.recipe import Recipe, compile_recipe, describe, estimate, read_recipe
@@ -109,15 +109,15 @@ async def _dry_run(
     from galvanode.commands.dry_run import dry_run, warnings_of_run
     from galvanode.commands.foreground import progress_bar
     from galvanode.commands.session import Submission
-    from galvanode.engine.control import Refused
+    from galvanode.engine.contract import ChannelState
 
     try:
         with progress_bar() as bar:
             task = bar.add_task("dry run", total=1.0, note="")
 
-            def report(state: dict[str, Any]) -> None:
-                note = f"{state['test_time_s'] / 3600:,.1f} h, cycle {state['cycle']}"
-                bar.update(task, completed=state["progress"] or 0.0, note=note)
+            def report(state: ChannelState) -> None:
+                note = f"{(state.test_time_s or 0.0) / 3600:,.1f} h, cycle {state.cycle}"
+                bar.update(task, completed=state.progress or 0.0, note=note)
 
             checked.run = await dry_run(bench, Submission(channel, path, cell, parameters), report)
     except Refused as refused:

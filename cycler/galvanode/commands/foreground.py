@@ -18,6 +18,7 @@ from galvanode.cell import read_cell
 from galvanode.commands.asking import Operator, can_ask, read_answers
 from galvanode.commands.session import Session, Submission, pick_channel, session, summary_of
 from galvanode.commands.words import duration_text
+from galvanode.engine.contract import ChannelState
 from galvanode.engine.signals import ending_signals
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import open_bench, read_bench
@@ -151,13 +152,13 @@ async def follow_with_progress(station: Session, runs: dict[str, str], operator:
         tasks = {run: bar.add_task(label, total=1.0, note="") for run, label in runs.items()}
         operator.shown = lambda shown: bar.start() if shown else bar.stop()
 
-        def report(states: dict[str, dict[str, Any]]) -> None:
+        def report(states: dict[str, ChannelState]) -> None:
             for run, task in tasks.items():
                 state = states.get(run)
                 if state is None:
                     bar.update(task, completed=1.0, note="done")
                 else:
-                    bar.update(task, completed=state["progress"] or 0.0, note=_note(state))
+                    bar.update(task, completed=state.progress or 0.0, note=_note(state))
             operator.look(station, {run: states[run] for run in tasks if run in states})
 
         following = asyncio.ensure_future(station.follow(list(runs), report))
@@ -176,11 +177,11 @@ async def follow_with_progress(station: Session, runs: dict[str, str], operator:
             await operator.close()
 
 
-def _note(state: dict[str, Any]) -> str:
-    if state["voltage_V"] is None or state["state"] == "waiting":
-        return state["state"]
-    hours = state["test_time_s"] / 3600
-    return f"{hours:,.1f} h  cycle {state['cycle']}  {state['step_name']}  {state['voltage_V'] * 1e3:.1f} mV"
+def _note(state: ChannelState) -> str:
+    if state.voltage_V is None or state.state == "waiting":
+        return state.state
+    hours = (state.test_time_s or 0.0) / 3600
+    return f"{hours:,.1f} h  cycle {state.cycle}  {state.step_name}  {state.voltage_V * 1e3:.1f} mV"
 
 
 def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:

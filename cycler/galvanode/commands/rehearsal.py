@@ -12,10 +12,12 @@ from typing import Any
 
 from galvanode.clock import SystemClock, install_clock, process_clock, simulated_clock
 from galvanode.commands.session import Submission
+from galvanode.engine.contract import ChannelState, Reply, Status
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.station import Station
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, open_bench
+from galvanode.recipe.program import Ask
 from galvanode.states import FINISHED
 from galvanode.store.journal import Journal
 from galvanode.store.read import Store
@@ -24,15 +26,15 @@ from galvanode.store.records import RunRecord
 _LOOK_EVERY_S = 0.01
 """Real time between looks at a run under way; an answer to a question takes as long."""
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[ChannelState], None]
 """Gets the state of the channel while its run is under way."""
-Answer = Callable[[dict[str, Any]], float | None]
+Answer = Callable[[Ask], float | None]
 """Says what an operator would: gets a question, returns the number that it asks for (SI), or None."""
 
 
-def by_default(question: dict[str, Any]) -> float | None:
+def by_default(question: Ask) -> float | None:
     """Answer a question for a number as the recipe itself would."""
-    return question["default"]
+    return question.default
 
 
 @dataclass
@@ -67,23 +69,28 @@ class Rehearsal:
 
         Raises ``Refused`` where the channel cannot do it, and ``InvalidInput`` with the place of a fault.
         """
-        run: str = (await self.station.submit(**submission.request))["run"]
+        run = (await self.station.ask(submission.request)).run
         store = Store(self.data_dir)
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            status = await self.station.status()
-            state = next(item for item in status["channels"] if item["name"] == submission.channel)
-            if state["run"] == run:
-                if state["state"] == "waiting":
-                    await self._answer(run, state["question"], answer)
+            status = await self.station.ask(Status())
+            state = next(item for item in status.channels if item.name == submission.channel)
+            if state.run == run:
+                if (question := self._question_of(run)) is not None:
+                    await self._answer(run, question, answer)
                 report(state)
             elif (record := store.run(run)).state in FINISHED:
                 return record
 
-    async def _answer(self, run: str, question: dict[str, Any], answer: Answer) -> None:
-        value = answer(question) if question["wants"] == "number" else None
-        photo = "of nothing: nobody was asked" if question["wants"] == "photo" else None
-        await self.station.answer(run, value, photo)
+    def _question_of(self, run: str) -> Ask | None:
+        """Return what a run waits for."""
+        found = self.station.table.run(run)
+        return found.question if found is not None and found.state == "waiting" else None
+
+    async def _answer(self, run: str, question: Ask, answer: Answer) -> None:
+        value = answer(question) if question.wants == "number" else None
+        photo = "of nothing: nobody was asked" if question.wants == "photo" else None
+        await self.station.ask(Reply(run=run, value=value, attachment=photo))
 
 
 @asynccontextmanager

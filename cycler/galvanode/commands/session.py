@@ -12,10 +12,11 @@ from typing import Any
 
 from galvanode.analysis import Result, analyse
 from galvanode.commands.benches import channel_named_after
-from galvanode.engine.control import ControlClient, EngineUnavailable
+from galvanode.engine.contract import ChannelState, Reply, Status, StopAll, Submit
+from galvanode.engine.control import ControlClient
 from galvanode.engine.host import refuse_acceleration
 from galvanode.engine.supervisor import Supervisor
-from galvanode.errors import GalvanodeError, InputRefused, InvalidInput
+from galvanode.errors import EngineUnavailable, GalvanodeError, InputRefused, InvalidInput
 from galvanode.instrument.bench import Bench, read_bench
 from galvanode.recipe import files_beside, read_recipe
 from galvanode.results import plain, run_data
@@ -40,17 +41,17 @@ class Submission:
     parameters: dict[str, str]
 
     @property
-    def request(self) -> dict[str, Any]:
-        """What the station's ``submit`` takes."""
-        return {
-            "channel": self.channel,
-            "recipe": self.recipe.read_text(encoding="utf-8"),
-            "recipe_name": self.recipe.name,
-            "cell": self.cell.read_text(encoding="utf-8"),
-            "cell_name": self.cell.name,
-            "parameters": self.parameters,
-            "files": self._files(),
-        }
+    def request(self) -> Submit:
+        """What the station is asked."""
+        return Submit(
+            channel=self.channel,
+            recipe=self.recipe.read_text(encoding="utf-8"),
+            recipe_name=self.recipe.name,
+            cell=self.cell.read_text(encoding="utf-8"),
+            cell_name=self.cell.name,
+            parameters=self.parameters,
+            files=self._files(),
+        )
 
     def _files(self) -> dict[str, str]:
         """Return the recipes and profiles beside the recipe that it names."""
@@ -70,10 +71,9 @@ class Session:
 
     async def submit(self, submission: Submission) -> str:
         """Start a run and return its id. Raises ``Refused`` with the place of the fault."""
-        answer = await self.client.call("submit", submission.request)
-        return str(answer["run"])
+        return (await self.client.ask(submission.request)).run
 
-    async def follow(self, runs: Sequence[str], report: Callable[[dict[str, dict[str, Any]]], None]) -> list[RunRecord]:
+    async def follow(self, runs: Sequence[str], report: Callable[[dict[str, ChannelState]], None]) -> list[RunRecord]:
         """Wait until all runs have ended; ``report`` gets the channel states of those under way, by run."""
         store = Store(self.data_dir)
         pending = set(runs)
@@ -82,10 +82,10 @@ class Session:
             if self.supervisor.failure is not None:
                 raise EngineFailed(self.supervisor.failure)
             try:
-                status = await self.client.call("status")
+                status = await self.client.ask(Status())
             except EngineUnavailable:
                 continue  # being restarted by the supervisor
-            states = {state["run"]: state for state in status["channels"] if state["run"] is not None}
+            states = {state.run: state for state in status.channels if state.run is not None}
             report(states)
             for run in pending - states.keys():
                 if store.run(run).state in FINISHED:
@@ -96,11 +96,11 @@ class Session:
 
     async def answer(self, run: str, value: float | None, attachment: str | None) -> None:
         """Answer what a run waits for. Raises ``Refused`` for what does not fit, ``EngineUnavailable``."""
-        await self.client.call("answer", {"run": run, "value": value, "attachment": attachment})
+        await self.client.ask(Reply(run=run, value=value, attachment=attachment))
 
     async def stop_all(self) -> None:
         """End every run."""
-        await self.client.call("stop_all")
+        await self.client.ask(StopAll())
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ async def session(
 async def _wait_for_engine(supervisor: Supervisor, client: ControlClient) -> None:
     while supervisor.failure is None:
         try:
-            await client.call("status")
+            await client.ask(Status())
         except EngineUnavailable:
             await asyncio.sleep(0.05)
         else:

@@ -60,7 +60,7 @@ async def _serve(
         clock = simulated_clock(speed, SIMULATED_EPOCH_UNIX if last is None else last)
     install_clock(clock)
     station = Station(journal, open_bench(bench, seed), clock, seed, resume=resume)
-    control = ControlServer(data_dir, station.handle)
+    control = ControlServer(data_dir, station.ask)
     try:
         await station.start()
         await control.start()

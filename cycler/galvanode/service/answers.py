@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from galvanode.engine.control import Refused
-from galvanode.errors import InvalidInput
+from galvanode.errors import InvalidInput, Refused
 from galvanode.recipe.language.values import C_RATE, NUMBER, POTENTIAL, expected_words, read_constant
 from galvanode.service.models import AnswerRequest, Question
 from galvanode.store.read import Store, StoredEvent

@@ -8,21 +8,19 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from galvanode.engine.contract import Commanded, Pause, Resume, Stop, StopAll, Stopped, StoppedAll, Submit, Submitted
 from galvanode.service import checking, library, metrics
 from galvanode.service.engine_link import EngineLink
 from galvanode.service.live import LiveStream
 from galvanode.service.models import (
     ChannelState,
     CheckRequest,
-    Commanded,
     Health,
     LibraryCell,
     LibraryRecipe,
     Schedule,
     Status,
-    StoppedAll,
     SubmitRequest,
-    Submitted,
 )
 from galvanode.service.problems import Busy
 from galvanode.service.records import Records
@@ -78,27 +76,27 @@ def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Pa
         """Start a recipe on a channel."""
         fields = request.model_dump(include={"recipe", "recipe_name", "cell", "cell_name", "parameters"})
         await checks.check(CheckRequest(**fields))  # the engine checks too; this one knows line and column
-        return Submitted.model_validate(await engine.command("submit", request.model_dump()))
+        return await engine.command(Submit(**request.model_dump()))
 
     @routes.post("/api/runs/{run_id}/pause", tags=["runs"])
     async def pause(run_id: str) -> Commanded:
         """Pause a run: output off, position kept."""
-        return Commanded.model_validate(await engine.command("pause", {"run": run_id}))
+        return await engine.command(Pause(run=run_id))
 
     @routes.post("/api/runs/{run_id}/resume", tags=["runs"])
     async def resume(run_id: str) -> Commanded:
         """Go on with a paused or interrupted run where it was."""
-        return Commanded.model_validate(await engine.command("resume", {"run": run_id}))
+        return await engine.command(Resume(run=run_id))
 
     @routes.post("/api/runs/{run_id}/stop", tags=["runs"])
-    async def stop(run_id: str) -> Commanded:
-        """End a run: output off, read back."""
-        return Commanded.model_validate(await engine.command("stop", {"run": run_id}))
+    async def stop(run_id: str) -> Stopped:
+        """End a run: output off, read back. The answer does not wait until that is on disk."""
+        return await engine.command(Stop(run=run_id))
 
     @routes.post("/api/stop-all", tags=["runs"])
     async def stop_all() -> StoppedAll:
         """End every run: outputs off, read back."""
-        return StoppedAll.model_validate(await engine.command("stop_all"))
+        return await engine.command(StopAll())
 
     return routes
 

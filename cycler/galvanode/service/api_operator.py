@@ -10,10 +10,11 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
-from galvanode.engine.control import Refused
+from galvanode.engine.contract import Commanded, Reply
+from galvanode.errors import Refused
 from galvanode.service.answers import refuse_other, refuse_other_than_photo, value_of
 from galvanode.service.engine_link import EngineLink
-from galvanode.service.models import AnswerRequest, Commanded, Photo, PhotoList, PhotoTaken
+from galvanode.service.models import AnswerRequest, Photo, PhotoList, PhotoTaken
 from galvanode.service.problems import Busy
 from galvanode.service.records import Records
 from galvanode.store.attachments import Attachment
@@ -35,7 +36,7 @@ def router(engine: EngineLink, records: Records) -> APIRouter:
     async def answer(run_id: str, request: AnswerRequest) -> Commanded:
         """Answer what a run asks: confirm, or give a number with its unit. The run goes on."""
         value = value_of(await records.question(run_id), request)
-        return Commanded.model_validate(await engine.command("answer", _fields(run_id, value=value)))
+        return await engine.command(Reply(run=run_id, value=value))
 
     @routes.post(
         "/photo",
@@ -60,12 +61,12 @@ def router(engine: EngineLink, records: Records) -> APIRouter:
         async with uploads:
             kept, is_new = await records.keep_photo(run_id, await _body(request))
         try:
-            told = await engine.command("answer", _fields(run_id, attachment=kept.name))
+            told = await engine.command(Reply(run=run_id, attachment=kept.name))
         except Refused:  # nobody refers to it; after any other fault the engine may have taken it
             if is_new:
                 await records.do(lambda: kept.path.unlink(missing_ok=True))
             raise
-        return PhotoTaken.model_validate({**told, "attachment": _photo(kept)})
+        return PhotoTaken(run=told.run, state=told.state, attachment=_photo(kept))
 
     @routes.get("/attachments")
     async def attachments(run_id: str) -> PhotoList:
@@ -82,10 +83,6 @@ def router(engine: EngineLink, records: Records) -> APIRouter:
 
 
 _MEDIA_TYPES = ("image/jpeg", "image/png")
-
-
-def _fields(run: str, *, value: float | None = None, attachment: str | None = None) -> dict[str, object]:
-    return {"run": run, "value": value, "attachment": attachment}
 
 
 def _photo(found: Attachment) -> Photo:

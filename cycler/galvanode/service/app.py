@@ -40,19 +40,16 @@ def create_app(
     token: str | None,
     allowed_hosts: Iterable[str] = LOOPBACK_NAMES,
     any_address: bool = False,
-    commands: Client | None = None,
-    stops: Client | None = None,
     protocols: Path | None = None,
     mqtt: MqttSettings | None = None,
 ) -> FastAPI:
     """Return the web application of a data directory.
 
-    ``client`` reaches the engine; ``commands`` and ``stops`` are further connections to it, so that a stop
-    waits behind nothing; the app closes them. ``token`` None trusts everybody who reaches the port.
+    ``client`` reaches the engine; the app closes it. ``token`` None trusts everybody who reaches the port.
     ``allowed_hosts`` are the names that a ``Host`` header may have; ``any_address`` also allows any address.
     """
     records = Records(data_dir)
-    engine = EngineLink(client, records.area_of, records.question_of, commands=commands, stops=stops)
+    engine = EngineLink(client, records.area_of, records.question_of)
     live = LiveStream(engine, records)
 
     @asynccontextmanager

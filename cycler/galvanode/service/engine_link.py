@@ -6,29 +6,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from pydantic import ValidationError
-
-from galvanode.engine.control import EngineUnavailable, Refused
+from galvanode.engine import contract
+from galvanode.engine.contract import A, Request
+from galvanode.errors import EngineUnavailable, Refused
 from galvanode.service.answers import WAITING
-from galvanode.service.models import ChamberState, ChannelState, EngineState, Question, Status
+from galvanode.service.models import ChannelState, Question, Status
 from galvanode.service.problems import Busy
 
 _log = logging.getLogger(__name__)
 
 STATUS_TIMEOUT_S = 2.0
-COMMAND_TIMEOUT_S = 20.0
-"""A stop reads back that the output is off; a slow serial instrument takes seconds for that."""
 MAX_CALLS_AT_ONCE = 8
-
-_STOPS = frozenset({"stop", "stop_all"})
 
 
 class Client(Protocol):
     """What is used of ``galvanode.engine.control.ControlClient``."""
 
-    async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
+    async def ask(self, request: Request[A]) -> A:
         """Ask the engine. Raises ``EngineUnavailable`` or ``Refused``."""
         ...
 
@@ -46,24 +42,10 @@ async def _no_question(_: str) -> Question | None:
 
 
 class EngineLink:
-    """Commands to the engine, and one shared status however many ask for it.
+    """Commands to the engine, and one shared status however many ask for it."""
 
-    A connection carries one call at a time, so that each of the three has its own in the running service:
-    a stop never waits behind a status or a submission.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        area_of: AreaOf,
-        question_of: QuestionOf = _no_question,
-        *,
-        commands: Client | None = None,
-        stops: Client | None = None,
-    ) -> None:
+    def __init__(self, client: Client, area_of: AreaOf, question_of: QuestionOf = _no_question) -> None:
         self._client = client
-        self._commands = commands or client
-        self._stops = stops or client
         self._area_of = area_of
         self._question_of = question_of
         self._calls = 0
@@ -71,17 +53,18 @@ class EngineLink:
         self._status = Status(engine=None, available=False)
         self._asked_at = -1e9
 
-    async def command(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """Call the engine; a stop never waits behind other calls.
+    async def command(self, request: Request[A]) -> A:
+        """Ask the engine; what is urgent never waits behind anything else.
 
-        Raises ``EngineUnavailable``, ``Refused``, or, for other calls than stops, ``Busy``.
+        Raises ``EngineUnavailable``, ``Refused``, or, for what is not urgent, ``Busy``.
         """
-        if self._calls >= MAX_CALLS_AT_ONCE and method not in _STOPS:
+        if request.urgent:
+            return await self._client.ask(request)
+        if self._calls >= MAX_CALLS_AT_ONCE:
             raise Busy("too many commands at once; try again")
         self._calls += 1
         try:
-            client = self._stops if method in _STOPS else self._commands
-            return await _call(client, method, params or {}, COMMAND_TIMEOUT_S)
+            return await self._client.ask(request)
         finally:
             self._calls -= 1
 
@@ -102,24 +85,20 @@ class EngineLink:
 
     async def _ask(self) -> None:
         try:
-            answer = await _call(self._client, "status", {}, STATUS_TIMEOUT_S)
-            channels = [await self._channel(entry) for entry in answer["channels"]]
-            self._status = Status(
-                engine=EngineState.model_validate(answer["engine"]),
-                available=True,
-                channels=channels,
-                chambers=[ChamberState.model_validate(entry) for entry in answer["chambers"]],
-            )
-        except (EngineUnavailable, Refused, KeyError, TypeError, ValidationError) as error:
-            if not isinstance(error, EngineUnavailable):
-                _log.error("the engine's status is not understood: %r", error)
+            async with asyncio.timeout(STATUS_TIMEOUT_S):
+                found = await self._client.ask(contract.Status())
+            channels = [await self._shown(channel) for channel in found.channels]
+            self._status = Status(engine=found.engine, available=True, channels=channels, chambers=found.chambers)
+        except (EngineUnavailable, Refused, TimeoutError) as error:
+            if isinstance(error, Refused):
+                _log.error("the engine refuses to say how things stand: %s", error)
             self._status = self._status.model_copy(update={"engine": None, "available": False})
         finally:
             self._asked_at = time.monotonic()
 
-    async def _channel(self, entry: dict[str, Any]) -> ChannelState:
+    async def _shown(self, state: contract.ChannelState) -> ChannelState:
         """Add what the engine does not say and the store knows: the open question, the area for the current density."""
-        channel = ChannelState.model_validate({**entry, "question": None})
+        channel = ChannelState(**state.model_dump())
         if channel.run is not None and channel.state == WAITING:
             # The output is off and nothing is read: the last reading, with its current, would be a lie by now.
             asked = await self._question_of(channel.run)
@@ -136,13 +115,4 @@ class EngineLink:
         """Give the connection back."""
         if self._asking is not None:
             await asyncio.wait({self._asking})
-        for client in dict.fromkeys((self._client, self._commands, self._stops)):
-            await client.close()
-
-
-async def _call(client: Client, method: str, params: dict[str, Any], timeout_s: float) -> Any:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await client.call(method, params)
-    except TimeoutError:
-        raise EngineUnavailable(f"no answer to {method!r} within {timeout_s:g} s") from None
+        await self._client.close()

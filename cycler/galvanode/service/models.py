@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from galvanode.engine import contract
+from galvanode.engine.contract import ChamberState, Commanded, EngineState, Number
 
 MAX_TEXT = 512 * 1024
 """Longest recipe or cell text that is taken, in characters."""
@@ -15,20 +17,13 @@ MAX_TEXT = 512 * 1024
 _NAME = r"^[^\x00-\x1f\x7f]*$"
 
 
-def _finite(value: object) -> object:
-    """NaN and infinity have no JSON: they become null, as a reading that does not exist."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
 Column = list[float | int | str | bool | None]
 
 
 class _Answer(BaseModel):
-    """Unknown keys of a newer engine are dropped, not refused: the two are upgraded apart."""
+    """An answer always has every key: what the API promises is the answer, not what the engine may leave out."""
 
-    # An answer always has every key: what the API promises is the answer, not what the engine may leave out.
-    model_config = ConfigDict(extra="ignore", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class _Request(BaseModel):
@@ -42,17 +37,6 @@ class Problem(_Answer):
     source: str | None = None
     line: int | None = Field(default=None, description="1-based")
     column: int | None = Field(default=None, description="1-based")
-
-
-class EngineState(_Answer):
-    """The engine process."""
-
-    pid: int | None = None
-    started_unix_s: Number = None
-    speed: float | str | None = Field(default=None, description="process seconds per real second, or 'max'")
-    simulated: bool = False
-    clock_unix_s: Number = Field(default=None, description="process time, UTC")
-    commit_failures: int | None = Field(default=None, description="commits that the disk did not take since it started")
 
 
 class Question(_Answer):
@@ -74,45 +58,11 @@ class Question(_Answer):
     within_s: Number = Field(default=None, description="the run fails without an answer after so long; null: it waits")
 
 
-class ChannelState(_Answer):
-    """One channel, as it is now. Positive current charges the cell."""
+class ChannelState(contract.ChannelState):
+    """One channel, as it is now, with what the store knows of its run."""
 
-    name: str
-    instrument: str | None = None
-    driver: str | None = None
-    resource: str | None = None
-    simulated: bool = False
-    chamber: str | None = None
-    idn: str | None = None
-    state: str = Field(description="idle, running, waiting (for an answer), paused, unsafe or lost")
-    run: str | None = None
-    title: str | None = None
-    recipe: str | None = None
-    cell: str | None = None
-    cycle: int | None = None
-    step_name: str | None = None
-    step_id: int | None = None
-    step_count: int | None = None
-    step_time_s: Number = None
-    test_time_s: Number = None
-    voltage_V: Number = None
-    current_A: Number = None
     current_density_mA_cm2: Number = Field(default=None, description="over the area of the run's cell")
-    temperature_degC: Number = None
-    samples: int | None = None
-    progress: Number = Field(default=None, description="0 to 1; null where it cannot be known")
-    message: str | None = None
     question: Question | None = Field(default=None, description="what its run waits for")
-
-
-class ChamberState(_Answer):
-    """One temperature chamber, as it is now."""
-
-    name: str
-    temperature_degC: Number = None
-    setpoint_degC: Number = None
-    alarm: str | None = None
-    ok: bool = False
 
 
 class Status(_Answer):
@@ -208,19 +158,6 @@ class SubmitRequest(_Request):
     parameters: dict[str, str] = Field(default={}, max_length=100)
 
 
-class Submitted(_Answer):
-    """The run that was started."""
-
-    run: str
-
-
-class Commanded(_Answer):
-    """The run after a command."""
-
-    run: str
-    state: str | None = None
-
-
 class AnswerRequest(_Request):
     """The answer to a run's question: one of the two. A photo is uploaded instead."""
 
@@ -248,12 +185,6 @@ class PhotoTaken(Commanded):
     """The run after a photo has answered its question."""
 
     attachment: Photo
-
-
-class StoppedAll(_Answer):
-    """The runs that were stopped."""
-
-    stopped: list[str]
 
 
 class Run(_Answer):

@@ -9,8 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from galvanode.engine.control import EngineUnavailable, Refused
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.errors import EngineUnavailable, GalvanodeError, InvalidInput, Refused
 from galvanode.service.models import Problem
 from galvanode.store.errors import StoreError
 

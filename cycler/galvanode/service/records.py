@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from galvanode.analysis import analyse, plots
-from galvanode.engine.control import Refused
-from galvanode.errors import GalvanodeError, InvalidInput
+from galvanode.errors import GalvanodeError, InvalidInput, Refused
 from galvanode.results import plain, run_data
 from galvanode.service.answers import open_question
 from galvanode.service.live import Points

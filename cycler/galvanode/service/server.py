@@ -41,8 +41,6 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
         token=token,
         allowed_hosts=_host_names(host),
         any_address=token is not None,
-        commands=ControlClient(data_dir),
-        stops=ControlClient(data_dir),
         mqtt=mqtt,
     )
     config = uvicorn.Config(

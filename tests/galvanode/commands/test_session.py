@@ -19,11 +19,11 @@ def test_the_recipes_and_profiles_beside_a_recipe_go_with_it(tmp_path: Path):
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    sent = Submission("ch", tmp_path / "outer.yaml", CELL, {}).request["files"]
+    sent = Submission("ch", tmp_path / "outer.yaml", CELL, {}).request.files
     assert sent == {name: texts[name] for name in ("near.yaml", "drive.csv")}
 
 
 def test_what_cannot_be_found_is_left_to_the_station_to_refuse(tmp_path: Path):
     recipe = tmp_path / "outer.yaml"
     recipe.write_text("version: 2\ntitle: O\nmethod: [call: nowhere]\n", encoding="utf-8")
-    assert Submission("ch", recipe, CELL, {}).request["files"] == {}
+    assert Submission("ch", recipe, CELL, {}).request.files == {}

@@ -14,10 +14,11 @@ import pytest
 import pyvisa
 
 from galvanode.clock import Clock, JumpingClock, ScaledClock, install_clock, process_clock
-from galvanode.engine import station as station_module
-from galvanode.engine.control import Refused
+from galvanode.engine import channels as channels_module
+from galvanode.engine import commits as commits_module
+from galvanode.engine.contract import ChannelState, Status, Submit, parse_request
 from galvanode.engine.station import Station
-from galvanode.errors import InvalidInput
+from galvanode.errors import InvalidInput, Refused
 from galvanode.instrument.bench import Bench, open_bench, read_bench
 from galvanode.store.journal import Journal
 from galvanode.store.read import Store
@@ -81,22 +82,21 @@ class Laboratory:
         return self.library.instruments[instrument].model
 
     async def submit(self, channel: str, recipe: str = SHORT, cell: str = CELL) -> str:
-        request = {"recipe": recipe, "recipe_name": "r.yaml", "cell": cell, "cell_name": "c.yaml", "channel": channel}
-        answer = await self.station.handle("submit", request)
-        return answer["run"]
+        request = Submit(channel=channel, recipe=recipe, recipe_name="r.yaml", cell=cell, cell_name="c.yaml")
+        return (await self.station.ask(request)).run
 
     async def ask(self, method: str, **params: Any) -> Any:
-        return await self.station.handle(method, params)
+        return await self.station.ask(parse_request(method, params))
 
-    async def channel(self, name: str) -> dict[str, Any]:
-        status = await self.station.handle("status", {})
-        return next(state for state in status["channels"] if state["name"] == name)
+    async def channel(self, name: str) -> ChannelState:
+        status = await self.station.ask(Status())
+        return next(state for state in status.channels if state.name == name)
 
     async def ended(self, run: str, state: str) -> None:
         """Wait until the store has the run in that state, and its channel is free again."""
         await until(lambda: self.store.run(run).state == state)
         name = self.store.run(run).channel
-        while (await self.channel(name))["run"] == run:
+        while (await self.channel(name)).run == run:
             await asyncio.sleep(0.005)
 
     async def has_samples(self, run: str, more_than: int = 0) -> int:
@@ -107,7 +107,7 @@ class Laboratory:
         return [event.kind for event in self.store.events(run)]
 
     async def unsealed(self) -> list[str]:
-        return await self.station._write(self.journal.unsealed)
+        return await self.station.commits.write(self.journal.unsealed)
 
     def records(self, run: str) -> list[int]:
         return self.store.samples(run).column("Record Index / 1").to_pylist()
@@ -166,14 +166,14 @@ def building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buildi
 
 @pytest.fixture
 def slow_building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Building]:
-    monkeypatch.setattr(station_module, "SEAL_EVERY_S", 0.3)
+    monkeypatch.setattr(commits_module, "SEAL_EVERY_S", 0.3)
     yield from _building(tmp_path, monkeypatch, ScaledClock(5000.0))
 
 
 def _building(folder: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Building]:
-    monkeypatch.setattr(station_module, "COMMIT_EVERY_S", 0.02)
-    monkeypatch.setattr(station_module, "RESUME_WITHIN_S", 1e9)
-    monkeypatch.setattr(station_module, "_RETRY_SAFE_EVERY_S", 0.05)
+    monkeypatch.setattr(commits_module, "COMMIT_EVERY_S", 0.02)
+    monkeypatch.setattr(channels_module, "RESUME_WITHIN_S", 1e9)
+    monkeypatch.setattr(channels_module, "RETRY_SAFE_EVERY_S", 0.05)
     before = process_clock()
     install_clock(clock)
     house = Building(folder, clock)
@@ -218,14 +218,14 @@ class BrokenDisk:
 
 async def test_a_run_is_carried_out_and_every_sample_of_it_is_stored(lab: Laboratory):
     run = await lab.submit("c")
-    assert (await lab.channel("c"))["run"] == run
+    assert (await lab.channel("c")).run == run
     await lab.ended(run, "completed")
     record = lab.store.run(run)
     assert record.end_reason == "end of recipe"
     assert record.samples == SHORT_SAMPLES
     assert record.test_time_s == pytest.approx(60 + 6 * 600)
     lab.assert_whole(run)
-    assert (await lab.channel("c"))["state"] == "idle"
+    assert (await lab.channel("c")).state == "idle"
     assert not lab.model("c").output
 
 
@@ -242,17 +242,17 @@ async def test_a_pause_makes_the_channel_safe_and_resuming_goes_on_in_the_same_s
     await slow_lab.has_samples(run)
     await slow_lab.ask("pause", run=run)
     await until(lambda: slow_lab.store.run(run).state == "paused")
-    assert (await slow_lab.channel("c"))["state"] == "paused"
+    assert (await slow_lab.channel("c")).state == "paused"
     assert not slow_lab.model("c").output
     before = slow_lab.store.run(run).samples
-    step = (await slow_lab.channel("c"))["step_count"]
+    step = (await slow_lab.channel("c")).step_count
     with pytest.raises(Refused, match="is paused; only a running one"):
         await slow_lab.ask("pause", run=run)
     await slow_lab.ask("resume", run=run)
     await slow_lab.has_samples(run, before)
     with pytest.raises(Refused, match="only a paused one"):
         await slow_lab.ask("resume", run=run)
-    assert (await slow_lab.ask("stop", run=run))["state"] == "stopped"
+    assert (await slow_lab.ask("stop", run=run)).state == "stopped"
     await slow_lab.ended(run, "stopped")
     slow_lab.assert_whole(run)
     attempts = [row["attempt"] for row in slow_lab.store.steps(run).to_pylist() if row["step_count"] == step]
@@ -261,11 +261,11 @@ async def test_a_pause_makes_the_channel_safe_and_resuming_goes_on_in_the_same_s
 
 async def test_stop_ends_one_run_and_stop_all_the_others(slow_lab: Laboratory):
     runs = {name: await slow_lab.submit(name, ENDLESS) for name in ("a", "b", "c")}
-    assert (await slow_lab.ask("stop", run=runs["b"]))["state"] == "stopped"
+    assert (await slow_lab.ask("stop", run=runs["b"])).state == "stopped"
     await slow_lab.ended(runs["b"], "stopped")
-    assert (await slow_lab.channel("a"))["state"] == "running"
+    assert (await slow_lab.channel("a")).state == "running"
     answer = await slow_lab.ask("stop_all")
-    assert sorted(answer["stopped"]) == sorted([runs["a"], runs["c"]])
+    assert sorted(answer.stopped) == sorted([runs["a"], runs["c"]])
     for name, run in runs.items():
         await slow_lab.ended(run, "stopped")
         assert slow_lab.store.run(run).end_reason == "stopped on request"
@@ -280,7 +280,7 @@ async def test_a_stop_is_not_taken_back_by_a_pause_that_comes_after_it(slow_lab:
     stopping = asyncio.ensure_future(slow_lab.ask("stop", run=run))
     await asyncio.sleep(0)
     await slow_lab.ask("pause", run=run)
-    assert (await asyncio.wait_for(stopping, 5))["state"] == "stopped"
+    assert (await asyncio.wait_for(stopping, 5)).state == "stopped"
 
 
 async def test_what_was_asked_of_the_station_is_on_record(slow_lab: Laboratory):
@@ -307,13 +307,13 @@ async def test_what_was_asked_of_the_station_is_on_record(slow_lab: Laboratory):
     [
         (("explode", {}), "unknown request 'explode'"),
         (("pause", {"run": "r0099"}), "no run 'r0099' is under way"),
-        (("pause", {"runn": "r0001"}), "runn"),
+        (("pause", {"runn": "r0001"}), "pause: run: Field required"),
         (("submit", {"channel": "z", "recipe": "", "recipe_name": "", "cell": "", "cell_name": ""}), "no channel 'z'"),
     ],
 )
 async def test_a_request_that_makes_no_sense_is_refused(lab: Laboratory, request_: Any, message: str):
     with pytest.raises(Refused, match=message):
-        await lab.station.handle(*request_)
+        await lab.ask(request_[0], **request_[1])
     assert lab.store.runs() == []
 
 
@@ -358,7 +358,7 @@ async def test_a_bad_recipe_is_refused_with_its_place_and_nothing_is_started(lab
         await lab.submit("c", recipe)
     assert place in str(raised.value)
     assert lab.store.runs() == []
-    assert (await lab.channel("c"))["state"] == "idle"
+    assert (await lab.channel("c")).state == "idle"
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ async def test_a_channel_is_freed_even_if_its_run_cannot_be_sealed(lab: Laborato
     monkeypatch.setattr(lab.journal, "seal", full)
     run = await lab.submit("c")
     await lab.ended(run, "completed")
-    assert (await lab.channel("c"))["state"] == "idle"
+    assert (await lab.channel("c")).state == "idle"
     await until(lambda: "not_sealed" in lab.kinds())
     lab.assert_whole(run)
 
@@ -502,7 +502,7 @@ async def test_an_interrupted_run_goes_on_after_a_restart_where_it_was(slow_buil
     assert stored.samples >= before
     async with slow_building.open() as lab:
         await lab.has_samples(run, stored.samples + 50)
-        assert (await lab.channel("c"))["run"] == run
+        assert (await lab.channel("c")).run == run
         assert "resumed" in lab.kinds(run)
         await lab.ask("stop", run=run)
         await lab.ended(run, "stopped")
@@ -519,7 +519,7 @@ async def test_a_paused_run_is_still_paused_after_a_restart(slow_building: Build
         await until(lambda: lab.store.run(run).state == "paused")
     async with slow_building.open() as lab:
         await asyncio.sleep(0.1)
-        assert (await lab.channel("c"))["state"] == "paused"
+        assert (await lab.channel("c")).state == "paused"
         assert not lab.model("c").output
         assert lab.store.run(run).state == "paused"
         before = lab.store.run(run).samples
@@ -536,7 +536,7 @@ async def test_a_run_is_not_resumed_on_another_instrument(slow_building: Buildin
         await lab.has_samples(run)
     async with slow_building.open(seed=1) as lab:  # another seed gives other serial numbers
         await until(lambda: "not_resumed" in lab.kinds(run))
-        assert (await lab.channel("c"))["run"] is None
+        assert (await lab.channel("c")).run is None
         assert not lab.model("c").output
         message = next(event.message for event in lab.store.events(run) if event.kind == "not_resumed")
         assert "it was KEITHLEY" in message
@@ -567,7 +567,7 @@ async def test_a_run_that_was_away_for_long_waits_for_a_person(
     async with slow_building.open() as lab:
         run = await lab.submit("c", ENDLESS)
         await lab.has_samples(run)
-    monkeypatch.setattr(station_module, "RESUME_WITHIN_S", 1.0)
+    monkeypatch.setattr(channels_module, "RESUME_WITHIN_S", 1.0)
     async with slow_building.open() as lab:
         await until(lambda: lab.store.run(run).state == "paused")
         assert "held" in lab.kinds(run)
@@ -594,7 +594,7 @@ async def test_a_chamber_is_set_and_its_temperature_is_in_the_samples(lab: Labor
     temperatures = lab.store.samples(run).column("Ambient Temperature / degC").to_pylist()
     assert temperatures[-1] == pytest.approx(30.0, abs=0.5)
     status = await lab.ask("status")
-    assert status["chambers"][0]["ok"]
+    assert status.chambers[0].ok
 
 
 async def test_a_chambers_alarm_trips_the_runs_in_it_and_only_those(slow_lab: Laboratory):
@@ -608,7 +608,7 @@ async def test_a_chambers_alarm_trips_the_runs_in_it_and_only_those(slow_lab: La
         assert slow_lab.store.run(run).end_reason == "chamber oven reports alarm 3"
     before = slow_lab.store.run(outside).samples
     await slow_lab.has_samples(outside, before)
-    assert (await slow_lab.ask("status"))["chambers"][0]["alarm"] == "alarm 3"
+    assert (await slow_lab.ask("status")).chambers[0].alarm == "alarm 3"
 
 
 async def test_a_lost_chamber_trips_the_runs_in_it_and_refuses_others_until_it_answers(slow_lab: Laboratory):
@@ -620,11 +620,11 @@ async def test_a_lost_chamber_trips_the_runs_in_it_and_refuses_others_until_it_a
     assert "chamber oven is lost" in (slow_lab.store.run(inside).end_reason or "")
     with pytest.raises(Refused, match=r"chamber 'oven' of channel 'b': .* did not answer"):
         await slow_lab.submit("b")
-    assert not (await slow_lab.ask("status"))["chambers"][0]["ok"]
-    assert (await slow_lab.channel("c"))["state"] == "running"
+    assert not (await slow_lab.ask("status")).chambers[0].ok
+    assert (await slow_lab.channel("c")).state == "running"
     slow_lab.inject("oven")
     await slow_lab.ended(await slow_lab.submit("b"), "completed")
-    assert (await slow_lab.ask("status"))["chambers"][0]["ok"]
+    assert (await slow_lab.ask("status")).chambers[0].ok
 
 
 async def test_a_chamber_that_could_not_be_set_is_set_again_before_a_run_begins_in_it(slow_building: Building):
@@ -632,7 +632,7 @@ async def test_a_chamber_that_could_not_be_set_is_set_again_before_a_run_begins_
     (slow_building.folder / "bench.yaml").write_text(BENCH.replace("simulated: {}", f"simulated: {{faults: {faults}}}"))
     async with slow_building.open() as lab:
         lab.model("oven").setpoint = 300.0  # the command was lost, too
-        assert not (await lab.ask("status"))["chambers"][0]["ok"]
+        assert not (await lab.ask("status")).chambers[0].ok
         await lab.ended(await lab.submit("a"), "completed")
         assert lab.model("oven").setpoint == pytest.approx(303.15)
 
@@ -658,7 +658,7 @@ async def test_a_chamber_is_read_once_a_minute_however_many_runs_come_and_go(bui
         wire.receive = count
         for _ in range(4):
             await lab.ask("stop", run=await lab.submit("a", ENDLESS))
-            await until(lambda: not [c for c in lab.station._channels.values() if c.run])
+            await until(lambda: not lab.station.table.runs)
         await lab.submit("a", ENDLESS)
         asked.clear()
         await asyncio.sleep(1.75)  # 70 s of process time
@@ -676,13 +676,13 @@ async def test_a_channel_that_stays_unsafe_is_told_refused_and_comes_back_by_its
     await slow_lab.ended(run, "stopped")
     assert "the channel is not safe" in (slow_lab.store.run(run).end_reason or "")
     state = await slow_lab.channel("c")
-    assert state["state"] == "unsafe"
-    assert "Disconnect the cell by hand" in state["message"]
+    assert state.state == "unsafe"
+    assert "Disconnect the cell by hand" in (state.message or "")
     assert "unsafe" in slow_lab.kinds(run)
     with pytest.raises(Refused, match="'c' is unsafe"):
         await slow_lab.submit("c")
     slow_lab.inject("c")
-    while (await slow_lab.channel("c"))["state"] != "idle":
+    while (await slow_lab.channel("c")).state != "idle":
         await asyncio.sleep(0.01)
     assert not slow_lab.model("c").output
     await until(lambda: "recovered" in slow_lab.kinds())
@@ -696,7 +696,7 @@ async def test_a_pause_that_leaves_the_output_on_ends_the_run_as_tripped(slow_la
     await slow_lab.ask("pause", run=run)
     await slow_lab.ended(run, "tripped")
     assert "expected '0;HIMP;HIMP'" in (slow_lab.store.run(run).end_reason or "")
-    assert (await slow_lab.channel("c"))["state"] == "unsafe"
+    assert (await slow_lab.channel("c")).state == "unsafe"
     slow_lab.inject("c")
 
 
@@ -707,10 +707,10 @@ async def test_a_lost_instrument_ends_its_run_and_its_channel_comes_back_by_itse
     slow_lab.inject("c", "refuse_connection")
     await slow_lab.ended(run, "communication_lost")
     slow_lab.assert_whole(run)
-    assert (await slow_lab.channel("c"))["state"] in ("lost", "unsafe")
+    assert (await slow_lab.channel("c")).state in ("lost", "unsafe")
     await until(lambda: "lost" in slow_lab.kinds())
     slow_lab.inject("c")
-    while (await slow_lab.channel("c"))["state"] != "idle":
+    while (await slow_lab.channel("c")).state != "idle":
         await asyncio.sleep(0.01)
     assert not slow_lab.model("c").output
 
@@ -720,11 +720,11 @@ async def test_a_station_starts_with_an_instrument_missing_and_takes_it_when_it_
         BENCH.replace("{cell: resistor}", "{cell: resistor, faults: [{kind: drop_reply, count: 4}]}")
     )
     async with building.open() as lab:
-        assert (await lab.channel("c"))["state"] == "lost"
+        assert (await lab.channel("c")).state == "lost"
         with pytest.raises(Refused, match="is lost"):
             await lab.submit("c")
         await lab.ended(await lab.submit("a"), "completed")
-        while (await lab.channel("c"))["state"] != "idle":
+        while (await lab.channel("c")).state != "idle":
             await asyncio.sleep(0.01)
         await lab.ended(await lab.submit("c"), "completed")
 

@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from galvanode.engine.control import EngineUnavailable, Refused
+from galvanode.engine.contract import Request
+from galvanode.errors import EngineUnavailable, Refused
 from galvanode.service.app import create_app
 from galvanode.store.journal import Event, Journal, NewRun, RunCommit, StepRecord
 from galvanode.store.records import Sample
@@ -69,38 +70,34 @@ class FakeEngine:
         self.speed: float | str = 1000.0
         self.commit_failures: int | None = None
 
-    async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        self.calls.append((method, params or {}))
+    async def ask(self, request: Request[Any]) -> Any:
+        method, params = request.method, request.model_dump(exclude={"files"})
+        self.calls.append((method, params))
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         if not self.available:
             raise EngineUnavailable("the engine is not running or is being restarted; try again in a few seconds")
+        if self.refusal is not None and method != "status":
+            raise self.refusal
+        return request.answer.model_validate(self._answer(method, params))
+
+    def _answer(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if method == "status":
+            engine = {"pid": 1, "started_unix_s": STARTED_UNIX, "speed": self.speed, "simulated": True}
             return {
-                "engine": {
-                    "pid": 1,
-                    "started_unix_s": STARTED_UNIX,
-                    "speed": self.speed,
-                    "simulated": True,
-                    "clock_unix_s": self.clock_unix_s,
-                    "commit_failures": self.commit_failures,
-                },
+                "engine": {**engine, "clock_unix_s": self.clock_unix_s, "commit_failures": self.commit_failures},
                 "channels": self.channels,
                 "chambers": self.chambers,
             }
-        if self.refusal is not None:
-            raise self.refusal
         if method == "submit":
             return {"run": "r0009"}
         if method == "stop_all":
-            return {"stopped": [channel["run"] for channel in self.channels if channel["run"]]}
-        assert params is not None
+            return {"stopped": [channel["run"] for channel in self.channels if channel["run"]], "durable": True}
         if method == "answer" and self.answered is not None:
             self.answered({"value": params["value"], "attachment": params["attachment"]})
-        return {
-            "run": params["run"],
-            "state": {"pause": "paused", "resume": "running", "stop": "stopped", "answer": "running"}[method],
-        }
+        states = {"pause": "paused", "resume": "running", "stop": "stopped", "answer": "running"}
+        stopped = {"safe_unix_s": STARTED_UNIX + 0.5} if method == "stop" else {}
+        return {"run": params["run"], "state": states[method], **stopped}
 
     async def close(self) -> None:
         pass

@@ -14,7 +14,7 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from galvanode.engine.control import Refused
+from galvanode.errors import Refused
 from galvanode.service.records import Records
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(60)]

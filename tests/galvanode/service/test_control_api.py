@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from galvanode.engine.control import Refused
+from galvanode.errors import Refused
 
 
 def submission(recipe: str, cell: str, **more: object) -> dict[str, object]:
@@ -134,16 +134,23 @@ async def test_an_invalid_submission_never_reaches_the_engine(
     assert engine.calls == []
 
 
-@pytest.mark.parametrize(("verb", "state"), [("pause", "paused"), ("resume", "running"), ("stop", "stopped")])
+@pytest.mark.parametrize(("verb", "state"), [("pause", "paused"), ("resume", "running")])
 async def test_commands_go_to_the_run(web: httpx.AsyncClient, engine, verb: str, state: str) -> None:
     answer = await web.post(f"/api/runs/r0002/{verb}")
     assert (answer.status_code, answer.json()) == (200, {"run": "r0002", "state": state})
     assert engine.calls == [(verb, {"run": "r0002"})]
 
 
+async def test_a_stop_says_when_the_output_was_off_and_whether_that_is_on_disk(web: httpx.AsyncClient, engine) -> None:
+    answer = await web.post("/api/runs/r0002/stop")
+    told = {"run": "r0002", "state": "stopped", "safe_unix_s": 1767225600.5, "durable": False, "message": None}
+    assert (answer.status_code, answer.json()) == (200, told)
+    assert engine.calls == [("stop", {"run": "r0002"})]
+
+
 async def test_stop_all_names_what_it_stopped(web: httpx.AsyncClient) -> None:
     answer = await web.post("/api/stop-all")
-    assert (answer.status_code, answer.json()) == (200, {"stopped": ["r0002"]})
+    assert (answer.status_code, answer.json()) == (200, {"stopped": ["r0002"], "not_safe": [], "durable": True})
 
 
 async def test_a_refusal_of_the_engine_is_a_409_in_its_words(web: httpx.AsyncClient, engine) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from galvanode.engine.contract import EngineState
 from galvanode.errors import InvalidInput
-from galvanode.service.models import ChannelState, EngineState, Question, Status
+from galvanode.service.models import ChannelState, Question, Status
 from galvanode.service.mqtt import MqttPublisher, MqttSettings, topic_level
 
 

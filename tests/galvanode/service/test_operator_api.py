@@ -16,7 +16,7 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from galvanode.engine.control import EngineUnavailable, Refused
+from galvanode.errors import EngineUnavailable, Refused
 from galvanode.service.app import create_app
 from galvanode.store.attachments import MAX_BYTES
 
@@ -285,10 +285,10 @@ async def test_a_photo_of_which_nobody_knows_whether_it_was_taken_is_kept(
 ) -> None:
     ask(message="Take a photo", wants="photo")
 
-    async def lost(method: str, params: dict[str, Any] | None = None) -> Any:
+    async def lost(_: object) -> Any:
         raise EngineUnavailable("no answer")
 
-    monkeypatch.setattr(engine, "call", lost)
+    monkeypatch.setattr(engine, "ask", lost)
     assert (await web.post("/api/runs/r0002/photo", content=JPEG)).status_code == 503
     assert len((await web.get("/api/runs/r0002/attachments")).json()["attachments"]) == 1
 

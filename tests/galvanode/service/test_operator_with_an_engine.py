@@ -48,7 +48,7 @@ async def station(folder: Path, speed: str = "20") -> AsyncIterator[Station]:
     bench = folder / "bench.yaml"
     bench.write_text(BENCH)
     async with served(bench, folder / "data", "--speed", speed) as served_station:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     if (await served_station.http.get("/healthz")).json()["engine"] == "ok":
@@ -60,7 +60,7 @@ async def station(folder: Path, speed: str = "20") -> AsyncIterator[Station]:
 
 async def run_when(found: Station, run: str, state: str, message: str | None = None) -> dict[str, Any]:
     """The run, once it is in that state with that question."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             told = (await found.http.get(f"/api/runs/{run}")).json()
             asked = told["question"] and told["question"]["message"]
@@ -110,7 +110,7 @@ async def test_a_run_still_waits_after_its_engine_was_lost_and_can_be_stopped(tm
         await run_when(found, run, "waiting", "How much")
         before = found.child("engine")
         os.kill(before, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while found.child("engine") == before:
                 await asyncio.sleep(0.05)
         await found.status()

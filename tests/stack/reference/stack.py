@@ -13,6 +13,7 @@ from typing import Any
 import pyvisa
 
 from galvanode.clock import JumpingClock, install_clock, process_clock
+from galvanode.engine.contract import Submit
 from galvanode.engine.station import Station
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.store import schema
@@ -113,11 +114,11 @@ class Laboratory:
         model.cell.u = start
         try:
             await station.start()
-            request = {"recipe": recipe, "recipe_name": "r.yaml", "cell": CELL, "cell_name": "c.yaml", "channel": "ch"}
-            run = (await station.handle("submit", request))["run"]
-            ending = next(iter(station._endings), None)
-            if ending is not None:
-                await asyncio.wait_for(asyncio.shield(ending), _LONGEST_S)
+            request = Submit(channel="ch", recipe=recipe, recipe_name="r.yaml", cell=CELL, cell_name="c.yaml")
+            run = (await station.ask(request)).run
+            async with asyncio.timeout(_LONGEST_S):
+                while station.table.runs:
+                    await asyncio.sleep(0.001)
         finally:
             await station.close()
             pyvisa.ResourceManager(bench.backend("smu", 0)).close()

@@ -76,8 +76,9 @@ async function stopEverything(button, state) {
   button.disabled = true;
   try {
     /** @type {StoppedAll} */
-    const { stopped } = await post("/api/stop-all");
+    const { stopped, not_safe } = await post("/api/stop-all");
     note(stopped.length ? `Stopped: ${stopped.join(", ")}` : "Nothing was running.");
+    if (not_safe.length) note(`Not shown to be safe: ${not_safe.join(", ")}. Disconnect these cells by hand.`, true);
   } catch (fault) {
     note(`Stop all failed: ${faultOf(fault).message}`, true);
   } finally {
@@ -96,7 +97,8 @@ export async function command(run, verb, button) {
   if (verb === "stop" && !(await confirmed(`Stop ${run}?`, "The run ends, the output goes off and is read back. A stopped run cannot be resumed; to go on later, pause it.", "Stop"))) return;
   button.disabled = true;
   try {
-    await post(`/api/runs/${encodeURIComponent(run)}/${verb}`);
+    const told = await post(`/api/runs/${encodeURIComponent(run)}/${verb}`);
+    if (told.message) note(`${run} is not shown to be safe: ${told.message}`, true);
   } catch (fault) {
     note(`${run}: ${verb} failed: ${faultOf(fault).message}`, true);
   } finally {

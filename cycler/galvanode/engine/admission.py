@@ -1,0 +1,97 @@
+"""Admission: a program that the channel's instruments cannot carry out is refused before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from galvanode.engine.wiring import NotWired, Wiring
+from galvanode.errors import Refused
+from galvanode.instrument.roles import Capabilities
+from galvanode.recipe.program import Formula, ImpedancePlan, Loop, Operand, Program, Result, SetChamber, Step, Variable
+
+_Ladders = dict[str, tuple[float, ...]]
+
+
+def admit(program: Program, wiring: Wiring, source: str) -> None:
+    """Refuse a program that the channel cannot carry out. Raises ``Refused`` with the recipe's line."""
+    ladders: _Ladders = {}
+    for instruction in program.instructions:
+        if isinstance(instruction, Loop):
+            ladders.update(instruction.ladder)
+        elif isinstance(instruction, SetChamber):
+            if wiring.chamber is None:
+                raise _refusal(source, instruction.line, "this channel has no chamber")
+        elif isinstance(instruction, Step):
+            try:
+                _admit_step(instruction, wiring, ladders)
+            except (NotWired, _Beyond) as error:
+                raise _refusal(source, instruction.line, str(error)) from error
+
+
+class _Beyond(Exception):
+    """The instrument cannot do it."""
+
+
+def _refusal(source: str, line: int, message: str) -> Refused:
+    return Refused(message, Path(source).name, line)
+
+
+def _admit_step(step: Step, wiring: Wiring, ladders: _Ladders) -> None:
+    """Raises ``NotWired`` or ``_Beyond``."""
+    capabilities = wiring.capabilities(wiring.carrier(step))
+    burst_s = step.record.burst_every_s
+    closest_s = step.poll_s if burst_s is None else min(step.poll_s, burst_s)
+    if capabilities is None or closest_s < capabilities.fastest_poll_s:
+        raise _Beyond(f"readings every {closest_s:g} s are too fast for the instrument")
+    _admit_values(_voltages(step), ladders, capabilities.voltage, "V")
+    _admit_values(_currents(step), ladders, capabilities.current, "A")
+    if step.impedance is not None:
+        _admit_frequencies(step.impedance, capabilities)
+
+
+def _voltages(step: Step) -> Iterable[Operand | None]:
+    """Voltages that a step sets, as far as the program names them."""
+    if step.mode == "voltage":
+        yield step.setpoint
+    if step.sweep is not None:
+        yield from step.sweep.vertices
+
+
+def _currents(step: Step) -> Iterable[Operand | None]:
+    """Currents that a step sets, as far as the program names them."""
+    if step.mode == "current":
+        yield step.setpoint
+    if step.profile is not None and step.profile.quantity == "current":
+        yield from step.profile.values
+    yield step.current_limit
+
+
+def _admit_values(
+    operands: Iterable[Operand | None], ladders: _Ladders, window: tuple[float, float], unit: str
+) -> None:
+    """Check what is known before the run; what is worked out on the way is held against the limits then."""
+    low, high = window
+    for operand in operands:
+        for value in _known_values(operand, ladders):
+            if not low <= value <= high:
+                raise _Beyond(f"{value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")
+
+
+def _known_values(operand: Operand | None, ladders: _Ladders) -> Iterable[float]:
+    if operand is None or isinstance(operand, (Result, Formula)):
+        return ()
+    if isinstance(operand, Variable):
+        return (value * operand.factor for value in ladders.get(operand.name, ()))
+    return (operand,)
+
+
+def _admit_frequencies(plan: ImpedancePlan, capabilities: Capabilities) -> None:
+    if capabilities.frequency is None:
+        raise _Beyond("the instrument of this channel measures no impedance")
+    low, high = capabilities.frequency
+    if not (math.isfinite(plan.frequency_min) and low <= plan.frequency_min <= plan.frequency_max <= high):
+        raise _Beyond(
+            f"{plan.frequency_max:g} to {plan.frequency_min:g} Hz; the instrument does {high:g} to {low:g} Hz"
+        )

@@ -1,0 +1,245 @@
+"""What people ask of a station, carried out. The way of a stop waits for no disk and no other channel."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from galvanode.cell import CellUnderTest, parse_cell
+from galvanode.clock import Clock
+from galvanode.engine.admission import admit
+from galvanode.engine.chambers import Chambers, sets_the_chamber
+from galvanode.engine.channels import Channels, envelope_of
+from galvanode.engine.commits import Commits
+from galvanode.engine.contract import (
+    Answer,
+    Commanded,
+    EngineState,
+    Pause,
+    Reply,
+    Request,
+    Resume,
+    StationState,
+    Status,
+    Stop,
+    StopAll,
+    Stopped,
+    StoppedAll,
+    Submit,
+    Submitted,
+)
+from galvanode.engine.errors import Unanswerable
+from galvanode.engine.run import Run
+from galvanode.engine.table import Channel, Table
+from galvanode.errors import Refused
+from galvanode.recipe import compile_recipe, parse_recipe
+from galvanode.recipe.program import Program
+from galvanode.store.records import NewRun
+
+STOP_WITHIN_S = 10.0
+"""Real seconds after which a stop is answered although its instrument has not said that it is safe."""
+DURABLE_WITHIN_S = 0.1
+"""Real seconds for which the answer to a stop waits for the disk, so that it can usually say that it is all there."""
+
+
+class Requests:
+    """The requests of the contract, each by the method that carries it out."""
+
+    def __init__(
+        self,
+        table: Table,
+        channels: Channels,
+        chambers: Chambers,
+        commits: Commits,
+        clock: Clock,
+        *,
+        seed: int,
+        simulated: bool,
+    ) -> None:
+        self._table = table
+        self._channels = channels
+        self._chambers = chambers
+        self._commits = commits
+        self._clock = clock
+        self._seed = seed
+        self._simulated = simulated
+        self._started_unix = clock.unix()
+        self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._methods: dict[type[Request[Any]], Callable[[Any], Awaitable[Answer]]] = {
+            Status: self._status,
+            Submit: self._submit,
+            Pause: self._pause,
+            Resume: self._resume,
+            Reply: self._reply,
+            Stop: self._stop,
+            StopAll: self._stop_all,
+        }
+
+    async def carry_out(self, request: Request[Any]) -> Answer:
+        """Carry out a request. Raises ``GalvanodeError`` where that cannot be done."""
+        return await self._methods[type(request)](request)
+
+    def close(self) -> None:
+        """Give the threads back."""
+        self._compiler.shutdown()
+
+    # --- the way of a stop -------------------------------------------------------------------------------
+
+    async def _stop(self, request: Stop) -> Stopped:
+        run = self._table.run(request.run)
+        if run is None:
+            return await self._stop_forsaken(request.run)
+        run.stop()
+        self._commits.note("stop", f"stop of {run.id} asked for", run.id)
+        await _ended([run])
+        return Stopped(
+            run=run.id,
+            state=run.state,
+            safe_unix_s=self._clock.unix() if _is_safe(run) else None,
+            durable=await self._is_durable([run]),
+            message=None if _is_safe(run) else run.unsafe or "its instrument has not answered yet",
+        )
+
+    async def _stop_all(self, _: StopAll) -> StoppedAll:
+        runs = self._table.runs
+        for run in runs:
+            run.stop()
+        self._commits.note("stop_all", "stop of everything asked for")
+        await _ended(runs)
+        return StoppedAll(
+            stopped=[run.id for run in runs],
+            not_safe=[run.id for run in runs if not _is_safe(run)],
+            durable=await self._is_durable(runs),
+        )
+
+    async def _is_durable(self, runs: list[Run]) -> bool:
+        return all(run.finished.is_set() for run in runs) and await self._commits.durable_within(DURABLE_WITHIN_S)
+
+    async def _stop_forsaken(self, run: str) -> Stopped:
+        """End a run that no channel carries out, which is a matter of the store alone."""
+        if not await self._channels.end_forsaken(None, "stopped on request", run):
+            raise _not_under_way(run)
+        return Stopped(run=run, state="stopped", safe_unix_s=self._clock.unix(), durable=True)
+
+    # --- others ------------------------------------------------------------------------------------------
+
+    async def _status(self, _: Status) -> StationState:
+        speed = self._clock.speed
+        engine = EngineState(
+            pid=os.getpid(),
+            started_unix_s=self._started_unix,
+            speed="max" if math.isinf(speed) else speed,
+            simulated=self._simulated,
+            clock_unix_s=self._clock.unix(),
+            commit_failures=self._commits.failures,
+        )
+        return StationState(engine=engine, channels=self._channels.states(), chambers=self._chambers.states())
+
+    async def _pause(self, request: Pause) -> Commanded:
+        run = self._run(request.run)
+        if run.state != "running":
+            raise Refused(f"run {run.id} is {run.state}; only a running one can be paused")
+        run.pause()
+        self._commits.note("pause", f"pause of {run.id} asked for", run.id)
+        return Commanded(run=run.id, state=run.state)
+
+    async def _resume(self, request: Resume) -> Commanded:
+        run = self._run(request.run)
+        if run.state != "paused":
+            raise Refused(f"run {run.id} is {run.state}; only a paused one can be resumed")
+        self._commits.note("resume", f"resume of {run.id} asked for", run.id)
+        run.resume()
+        return Commanded(run=run.id, state=run.state)
+
+    async def _reply(self, request: Reply) -> Commanded:
+        run = self._run(request.run)
+        if run.state != "waiting":
+            raise Refused(f"run {run.id} is {run.state}; it asks nothing now")
+        try:
+            run.answer(request.value, request.attachment)
+        except Unanswerable as problem:
+            raise Refused(str(problem)) from problem
+        await self._commits.commit()
+        return Commanded(run=run.id, state=run.state)
+
+    def _run(self, run_id: str) -> Run:
+        run = self._table.run(run_id)
+        if run is None:
+            raise _not_under_way(run_id)
+        return run
+
+    # --- a new run ---------------------------------------------------------------------------------------
+
+    async def _submit(self, request: Submit) -> Submitted:
+        channel = self._table.get(request.channel)
+        if channel is None:
+            raise Refused(f"no channel {request.channel!r}; expected one of {', '.join(self._table)}")
+        self._channels.refuse_if_busy(channel)
+        channel.submitting = True
+        try:
+            await self._chambers.refuse_if_failing(channel)
+            if self._commits.failing:
+                raise Refused("samples cannot be stored at present; see to the disk of the data directory")
+            program, cell = await self._commits.beside(self._compiler, _compile, request)
+            admit(program, channel.wiring, request.recipe_name)
+            self._chambers.refuse_if_shared(channel, sets_the_chamber(program))
+            run_id = await self._record(request, channel, program, cell)
+            self._channels.refuse_if_closing()
+            channel.recipe_name, channel.cell_name = request.recipe_name, request.cell_name
+            self._channels.begin(channel, run_id, program, envelope_of(cell, channel.wiring))
+        finally:
+            channel.submitting = False
+        return Submitted(run=run_id)
+
+    async def _record(self, request: Submit, channel: Channel, program: Program, cell: CellUnderTest) -> str:
+        """Store the run before anything of it happens; return its name."""
+        new = NewRun(
+            channel=request.channel,
+            title=program.title,
+            recipe_name=request.recipe_name,
+            recipe_text=request.recipe,
+            cell_name=request.cell_name,
+            cell_text=request.cell,
+            parameters=program.parameters,
+            program_json=program.model_dump_json(),
+            seed=self._seed,
+            speed=self._clock.speed,
+            instrument=channel.identity,
+            created_unix_s=self._clock.unix(),
+            area_m2=cell.area,
+            analyses=program.analyses,
+            auxiliaries=channel.wiring.auxiliaries,
+        )
+        sent = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in request.files.items()}
+        said = f"{request.recipe_name} with {request.cell_name} on {request.channel}"
+        asked = self._commits.event("submit", said, parameters=request.parameters, files_sha256=sent)
+        await self._channels.end_forsaken(request.channel, "another run was started on its channel")
+        return await self._commits.write(self._commits.journal.create_run, new, [asked])
+
+
+async def _ended(runs: Iterable[Run]) -> None:
+    """Return when the runs have ended, or after a while."""
+    waiting = [asyncio.ensure_future(run.finished.wait()) for run in runs]
+    if waiting:
+        _, late = await asyncio.wait(waiting, timeout=STOP_WITHIN_S)
+        for task in late:
+            task.cancel()
+
+
+def _is_safe(run: Run) -> bool:
+    return run.finished.is_set() and run.unsafe is None
+
+
+def _not_under_way(run: str) -> Refused:
+    return Refused(f"no run {run!r} is under way")
+
+
+def _compile(request: Submit) -> tuple[Program, CellUnderTest]:
+    cell = parse_cell(request.cell, request.cell_name)
+    recipe = parse_recipe(request.recipe, request.recipe_name, request.files)
+    return compile_recipe(recipe, cell, request.parameters), cell

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from galvanode.errors import InvalidInput
+from galvanode.states import UNDER_WAY
 from galvanode.store.attachments import Attachment, attachments
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord, StoredEvent
@@ -52,13 +53,7 @@ ENDINGS: dict[ExportFormat, str] = {
 
 _ROWS_AT_ONCE = 1_000_000
 
-_STATUS = {
-    "completed": "completed",
-    "queued": "planned",
-    "running": "running",
-    "waiting": "running",
-    "paused": "running",
-}
+_STATUS: dict[str, str] = {"queued": "planned", "completed": "completed", **dict.fromkeys(UNDER_WAY, "running")}
 """State of a run -> BattINFO's; all others are ``aborted``."""
 
 

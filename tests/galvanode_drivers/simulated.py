@@ -14,12 +14,17 @@ import pyvisa
 from galvanode.instrument.bench import Bench, open_bench, read_bench
 from galvanode.instrument.family import families
 from galvanode.instrument.links.base import Unfit
-from galvanode.instrument.links.lines import LineLink
+from galvanode.instrument.links.lines import LineLink, Lines
 from galvanode.instrument.roles import Envelope, Identity
 from galvanode_simulator.bench import SimulatedInstrument
 
 FAMILIES = families()
-DRIVERS: dict[str, Any] = {name: family.load_driver() for name, family in FAMILIES.items()}
+DRIVERS: dict[str, Any] = {
+    name: family.load_driver()
+    for name, family in FAMILIES.items()
+    if isinstance(family.link(family.options.model_validate(family.facts.options)), Lines)
+}
+"""Those that are spoken to in lines."""
 OHMS = 1000.0
 ENVELOPE = Envelope(-2.0, 2.0, 0.1)
 

@@ -20,6 +20,7 @@ from xml.sax.saxutils import quoteattr
 
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import Fault
+from galvanode_simulator.framing import Framer, MarkerFramer
 from galvanode_simulator.neware.channel import STARTABLE, Channel, Layer, Row
 from galvanode_simulator.neware.models import TICK_S
 from galvanode_simulator.neware.stepfile import StepFileError, read_step_file
@@ -30,26 +31,27 @@ MOST_ROWS = 1000
 """Rows of one download."""
 DEVICE_TYPE = 27
 """A BTS 8.5 controller, as in the captures."""
-CHANNELS_OF_UNIT = 8
-"""A unit, the ``subdevid``, has eight channels."""
 _WORKING_CODE = 102000
 _AS = 3600.0
 _Address = tuple[int, int, int]
 
 
 class NewareInterface:
-    """The bytes side of a unit: any number of channels, eight to each ``subdevid``."""
+    """The bytes side of a server that has one unit."""
 
-    frame_end = FRAME_END
-
-    def __init__(self, channels: Mapping[int, Channel], devid: int = 21, *, password: str = "neware") -> None:  # noqa: S107  the maker's own
-        """``channels`` by their number in the whole device, from 1."""
-        self._devid = devid
+    def __init__(
+        self,
+        channels: Mapping[int, Channel],
+        devid: int = 21,
+        subdevid: int = 1,
+        *,
+        password: str = "neware",  # noqa: S107  the maker's own
+    ) -> None:
+        """``channels`` by their number in the unit, from 1."""
         self._password = password
-        self._channels: dict[_Address, Channel] = {}
-        for number, channel in channels.items():
-            unit, place = divmod(number - 1, CHANNELS_OF_UNIT)
-            self._channels[devid, unit + 1, place + 1] = channel
+        self._channels: dict[_Address, Channel] = {
+            (devid, subdevid, number): channel for number, channel in channels.items()
+        }
         self._handlers: dict[str, Callable[[ET.Element], list[str]]] = {
             "connect": self._connect,
             "getdevinfo": self._devices,
@@ -67,6 +69,10 @@ class NewareInterface:
         }
 
     # What a wire asks of a device
+
+    def framer(self) -> Framer:
+        """Return what cuts the bytes of one connection into questions."""
+        return MarkerFramer(FRAME_END)
 
     def receive(self, message: bytes) -> bytes:
         """Execute one question and return the reply with its end."""

@@ -22,21 +22,21 @@ STEPS = """<?xml version="1.0" encoding="utf-8"?><root><config type="Step File" 
 
 
 class Server:
-    """Ten channels; ``ask`` sends the inside of a question and returns the reply without its frame."""
+    """Four channels, as unit 2 of device 21; ``ask`` sends the inside of a question, and returns the reply unframed."""
 
     def __init__(self) -> None:
         parameters = CapacitorParameters.model_validate({"capacitance": "100 F"})
-        cells = [CapacitorCell(parameters) for _ in range(10)]
+        cells = [CapacitorCell(parameters) for _ in range(4)]
         channels = {number: Channel(cell, MODELS["5v50ma"], ideal=True) for number, cell in enumerate(cells, 1)}
         self.channels = channels
-        self.interface = NewareInterface(channels)
+        self.interface = NewareInterface(channels, 21, 2)
 
     def ask(self, body: str) -> str:
         reply = self.interface.receive(f"{HEAD}{body}</bts>\n\n".encode()).decode()
         assert reply.endswith("</bts>\n\n#\r\n")
         return reply.removesuffix("\n\n#\r\n")
 
-    def start(self, path: Path, subdevid: int = 1, chlid: int = 1) -> str:
+    def start(self, path: Path, subdevid: int = 2, chlid: int = 1) -> str:
         where = f'ip="127.0.0.1" devtype="27" devid="21" subdevid="{subdevid}" chlid="{chlid}" barcode="run 7"'
         return self.ask(
             f'<cmd>start</cmd><list count = "1"><start {where}>{path}</start><backup backupdir="x" /></list>'
@@ -55,7 +55,7 @@ def steps(tmp_path: Path) -> Path:
     return path
 
 
-def each(tag: str, subdevid: int = 1, chlid: int = 1, more: str = "") -> str:
+def each(tag: str, subdevid: int = 2, chlid: int = 1, more: str = "") -> str:
     where = f'ip="127.0.0.1" devtype="27" devid="21" subdevid="{subdevid}" chlid="{chlid}"{more}'
     return f'<list count = "1"><{tag} {where}>true</{tag}></list>'
 
@@ -69,12 +69,10 @@ def test_it_greets_who_knows_the_password(server):
     assert "<result>false</result>" in server.ask(body.format("wrong"))
 
 
-def test_it_tells_its_channels_eight_to_a_unit(server):
+def test_it_tells_its_channels(server):
     channels = ET.fromstring(server.ask("<cmd>getdevinfo</cmd>")).findall("middle/channel")
-    assert [(item.get("subdevid"), item.get("Channelid")) for item in channels] == [
-        *(("1", str(n)) for n in range(1, 9)),
-        ("2", "1"),
-        ("2", "2"),
+    assert [(item.get("devid"), item.get("subdevid"), item.get("Channelid")) for item in channels] == [
+        ("21", "2", str(number)) for number in range(1, 5)
     ]
 
 
@@ -87,7 +85,7 @@ def test_a_status_reply_says_unit_1_whichever_it_is(server):
 
 def test_an_idle_channel_has_a_voltage_and_no_step(server):
     assert (
-        '<inquire dev="27-21-1-1-0" cycle_id="1" step_type="--" workstatus="finish" barcode="" current="0" voltage="3" '
+        '<inquire dev="27-21-2-1-0" cycle_id="1" step_type="--" workstatus="finish" barcode="" current="0" voltage="3" '
         'capacity="0" energy="0" totaltime="0" relativetime="0" open_or_close="0" log_code="0" />'
         in server.ask("<cmd>inquire</cmd>" + each("inquire", more=' aux="0" barcode="1"'))
     )
@@ -97,7 +95,7 @@ def test_a_working_channel_tells_where_it_is(server, steps, clock):
     assert 'chlid="1">ok</start>' in server.start(steps)
     clock.pass_time(100.0)
     assert (
-        '<inquire dev="27-21-1-1-0" cycle_id="1" step_id="2" step_type="cc" workstatus="working" barcode="run 7" '
+        '<inquire dev="27-21-2-1-0" cycle_id="1" step_id="2" step_type="cc" workstatus="working" barcode="run 7" '
         'current="0.001" voltage="3.0104" capacity="0" energy="0" totaltime="100" relativetime="40" open_or_close="0" '
         'log_code="102000" />' in server.ask("<cmd>inquire</cmd>" + each("inquire", more=' aux="0" barcode="1"'))
     )
@@ -107,13 +105,13 @@ def test_only_an_existing_file_on_a_free_channel_starts(server, steps):
     assert 'chlid="2">false</start>' in server.start(steps.with_name("missing.xml"), chlid=2)
     assert 'chlid="1">ok</start>' in server.start(steps)
     assert 'chlid="1">false</start>' in server.start(steps)
-    assert 'chlid="3">false</start>' in server.start(steps, subdevid=2, chlid=3)
+    assert 'chlid="3">false</start>' in server.start(steps, subdevid=1, chlid=3)
 
 
 def test_rows_come_by_number_a_thousand_at_most(server, steps, clock):
     server.start(steps)
     clock.pass_time(3000.0)
-    where = 'devtype="27" devid="21" subdevid="1" chlid="1"'
+    where = 'devtype="27" devid="21" subdevid="2" chlid="1"'
     count = server.ask(f'<cmd>inquiredf</cmd><list count = "1"><chl {where} testid="0" /></list>')
     assert f'<chl {where} testid="1" count="3002">false</chl>' in count
     reply = server.ask(f'<cmd>download</cmd><download {where} auxid="0" testid="0" startpos="2001" count="5000"/>')
@@ -132,13 +130,13 @@ def test_rows_come_by_number_a_thousand_at_most(server, steps, clock):
 def test_numbers_have_single_precision(server, steps, clock):
     server.start(steps)
     clock.pass_time(70.0)
-    where = 'devtype="27" devid="21" subdevid="1" chlid="1"'
+    where = 'devtype="27" devid="21" subdevid="2" chlid="1"'
     reply = server.ask(f'<cmd>download</cmd><download {where} auxid="0" testid="0" startpos="62" count="1"/>')
     assert 'curr="0.00100000004749745"' in reply
 
 
 def test_no_rows_are_an_empty_list(server):
-    where = 'devtype="27" devid="21" subdevid="1" chlid="1"'
+    where = 'devtype="27" devid="21" subdevid="2" chlid="1"'
     reply = server.ask(f'<cmd>download</cmd><download {where} auxid="0" testid="0" startpos="0" count="0"/>')
     assert '  <list count="0" />' in reply
 
@@ -146,7 +144,7 @@ def test_no_rows_are_an_empty_list(server):
 def test_steps_and_log_tell_what_has_ended(server, steps, clock):
     server.start(steps)
     clock.pass_time(5000.0)
-    where = 'devtype="27" devid="21" subdevid="1" chlid="1"'
+    where = 'devtype="27" devid="21" subdevid="2" chlid="1"'
     layers = ET.fromstring(server.ask(f"<cmd>downloadStepLayer</cmd><downloadStepLayer {where} />")).findall(
         "list/data"
     )

@@ -11,11 +11,12 @@ import serial
 
 from galvanode.clock import ScaledClock, install_clock, process_clock
 from galvanode_simulator.cells import ResistorCell
-from galvanode_simulator.espec.interface import ChamberModel, EspecInterface
+from galvanode_simulator.espec.interface import EspecInterface
 from galvanode_simulator.keithley2450.interface import Keithley2450Interface
 from galvanode_simulator.keithley2450.unit import Keithley2450Unit
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 from galvanode_simulator.links.tcp import TcpServer
+from galvanode_simulator.parts.chamber import ChamberModel
 from galvanode_simulator.wire import Wire
 
 needs_pty = pytest.mark.skipif(not AVAILABLE, reason="needs pseudo-terminals; this system has none")

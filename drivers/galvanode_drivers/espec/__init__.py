@@ -12,6 +12,8 @@ class EspecOptions(Options):
 
     baud_rate: int = Field(default=9600, gt=0)
     """Of a serial line."""
+    address: int | None = Field(default=None, ge=1, le=99)
+    """Of the controller on an RS-485 bus; a controller on RS-232 or behind a forwarder of its own has none."""
 
 
 def _link(options: EspecOptions) -> Lines:

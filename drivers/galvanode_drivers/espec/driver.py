@@ -24,6 +24,7 @@ class EspecChamber(OneChannel):
     def __init__(self, link: LineLink, options: EspecOptions) -> None:
         self.link = link
         self.options = options
+        self._prefix = "" if options.address is None else f"{options.address},"
 
     @property
     def name(self) -> str:
@@ -97,7 +98,7 @@ class EspecChamber(OneChannel):
     async def _ask(self, message: str) -> str:
         """Send a monitoring command; a controller that is busy is asked again, twice."""
         for pause_s in (0.2, 0.5, None):
-            answer = (await self.link.query(message)).strip()
+            answer = (await self.link.query(self._prefix + message)).strip()
             if not answer.startswith("NA:"):
                 return answer
             if pause_s is None or "NOT READY" not in answer:

@@ -2,99 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
 
 from galvanode.clock import process_clock
+from galvanode_simulator.espec.operation import Operation, Refused
 from galvanode_simulator.faults import Fault
-from galvanode_simulator.noise import gaussian, seeded
-
-ZERO_CELSIUS = 273.15
-_SETTLED_K = 1e-6
-"""Closer than this is there: the exponential would never arrive."""
-Mode = Literal["OFF", "STANDBY", "CONSTANT"]
-
-
-class ChamberModel:
-    """Air temperature that follows its set point as a first-order lag with a limited rate. K and s inside.
-
-    Far from the set point the refrigerator or heater runs flat out: the rate is ``ramp``. Close to it the
-    remaining difference decays with ``time_constant``; both pieces are exact for any interval.
-    """
-
-    def __init__(
-        self,
-        seed: int = 0,
-        ambient: float = 25.0 + ZERO_CELSIUS,
-        ramp: float = 3.0 / 60.0,
-        time_constant: float = 120.0,
-        highest: float = 150.0 + ZERO_CELSIUS,
-        lowest: float = -40.0 + ZERO_CELSIUS,
-    ) -> None:
-        self.ambient = ambient
-        self.ramp = ramp
-        self.time_constant = time_constant
-        self.highest = highest
-        self.lowest = lowest
-        self.high_alarm = highest
-        self.low_alarm = lowest
-        self.setpoint = ambient
-        self.mode: Mode = "STANDBY"
-        self.alarms: list[int] = []
-        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
-        self.freeze = False
-        self._noise = gaussian(seeded(seed, "chamber"))
-        self._air = ambient
-        self._now = process_clock().now()
-
-    def advance(self) -> None:
-        """Let the air follow its target until now."""
-        now = process_clock().now()
-        duration, self._now = now - self._now, now
-        if duration > 0.0 and not self.freeze:
-            controlled = self.mode == "CONSTANT"
-            target = self.setpoint if controlled else self.ambient
-            if self._air == target:
-                return
-            # Without the compressor, the walls take an hour to warm up.
-            lag = self.time_constant if controlled else 10.0 * self.time_constant
-            self._air = follow(self._air, target, duration, self.ramp, lag)
-            if abs(self._air - target) < _SETTLED_K:
-                self._air = target
-
-    def temperature(self) -> float:
-        """Air temperature now, K."""
-        self.advance()
-        return self._air
-
-    def measured(self) -> float:
-        """What the sensor says: a tenth of a degree, 0.03 K of noise."""
-        return self.temperature() + 0.03 * self._noise()
-
-    def change(self, kind: str, **details: Any) -> None:
-        """Report a change of set point or mode."""
-        if self.on_event is not None:
-            self.on_event(kind, details)
-
-
-def follow(value: float, target: float, duration: float, ramp: float, lag: float) -> float:
-    """Return the value after ``duration``: rate (target - value)/lag, at most ``ramp`` either way."""
-    difference = target - value
-    knee = ramp * lag
-    if abs(difference) > knee:
-        ramping = min(duration, (abs(difference) - knee) / ramp)
-        difference -= math.copysign(ramp * ramping, difference)
-        duration -= ramping
-    return target - difference * math.exp(-duration / lag)
-
+from galvanode_simulator.parts.chamber import ZERO_CELSIUS, ChamberModel
 
 _TEMP_PARTS = re.compile(r"([SHL])\s*([-+]?\d+(?:\.\d+)?)")
-
-
-class _Refused(Exception):
-    """The controller answers ``NA:`` and a reason."""
 
 
 class EspecInterface:
@@ -103,6 +19,8 @@ class EspecInterface:
     def __init__(self, chamber: ChamberModel, with_address: int | None = None) -> None:
         self.chamber = chamber
         self.address = with_address
+        self._operation = Operation(chamber)
+        self._clock_is_ahead = timedelta()
         self._refrigerator = "REF9"
         self._key_protect = False
         self._relays: set[int] = set()
@@ -128,7 +46,7 @@ class EspecInterface:
             return f"NA:{error}\r\n".encode()
         try:
             return f"{self._answer(text)}\r\n".encode("ascii")
-        except _Refused as refused:
+        except Refused as refused:
             return f"NA:{refused}\r\n".encode("ascii")
 
     def advance(self) -> None:
@@ -150,7 +68,10 @@ class EspecInterface:
         head = words[0]
         if head.endswith("?"):
             return self._monitor(head, words[1:])
-        return self._set(head, words[1:], text)
+        if self._key_protect and head not in ("KEYPROTECT", "MASK", "SRQ"):
+            raise Refused("PROTECT ON")
+        self._set(head, words[1:], text)
+        return f"OK:{text}"
 
     def _monitor(self, head: str, options: list[str]) -> str:
         chamber = self.chamber
@@ -161,8 +82,14 @@ class EspecInterface:
                 return f"T,SCP-220,{_celsius(chamber.highest)}"
             case "MON?", [] | ["DETAIL"]:
                 return f"{_celsius(chamber.measured())},,{chamber.mode},{len(chamber.alarms)}"
-            case "MODE?", [] | ["DETAIL"]:
+            case "MODE?", []:
                 return chamber.mode
+            case "MODE?", ["DETAIL"]:
+                return self._operation.detail
+            case "DATE?", []:
+                return f"{self._time():%y.%m/%d}"
+            case "TIME?", []:
+                return f"{self._time():%H:%M:%S}"
             case "TEMP?", []:
                 limits = f"{_celsius(chamber.high_alarm)},{_celsius(chamber.low_alarm)}"
                 return f"{_celsius(chamber.measured())},{_celsius(chamber.setpoint)},{limits}"
@@ -171,7 +98,7 @@ class EspecInterface:
             case "SET?", []:
                 return self._refrigerator
             case "REF?", []:
-                return "1,ON1" if chamber.mode == "CONSTANT" else "0"
+                return "1,ON1" if chamber.controlled else "1,OFF1"
             case "%?", []:
                 return f"1,{self._heater():.1f}"
             case "RELAY?", []:
@@ -188,8 +115,10 @@ class EspecInterface:
                 return f"0{int(bool(chamber.alarms))}000000"
             case "MASK?", []:
                 return self._mask
-            case "HUMI?" | "TEMP PTC?" | "PRGM MON?" | "PRGM SET?", []:
-                raise _Refused("DATA NOT READY" if head.startswith("PRGM") else "INVALID REQ")
+            case (("PRGM MON?" | "PRGM SET?" | "PRGM USE?" | "PRGM DATA?" | "RUN PRGM?" | "RUN PRGM MON?"), _):
+                return self._operation.told(head, options)
+            case "HUMI?" | "TEMP PTC?", []:
+                raise Refused("INVALID REQ")
             case (
                 (
                     "ROM?"
@@ -206,32 +135,41 @@ class EspecInterface:
                     | "CONSTANT SET?"
                     | "SRQ?"
                     | "MASK?"
+                    | "DATE?"
+                    | "TIME?"
                 ),
                 _,
             ):
-                raise _Refused("PARA ERR")
+                raise Refused("PARA ERR")
             case _:
-                raise _Refused("CMD ERR")
+                raise Refused("CMD ERR")
 
-    def _set(self, head: str, options: list[str], text: str) -> str:
+    def _set(self, head: str, options: list[str], text: str) -> None:
         chamber = self.chamber
-        if self._key_protect and head not in ("KEYPROTECT", "MASK", "SRQ"):
-            raise _Refused("PROTECT ON")
         match head, options:
             case "TEMP", [one, *more]:
                 self._set_temperature(" ".join((one, *more)))
             case "MODE", [("OFF" | "STANDBY" | "CONSTANT") as mode]:
-                self._set_mode(mode)
-            case "MODE", [run] if run.startswith("RUN"):
-                raise _Refused("DATA NOT READY")
+                chamber.set_mode(mode)
+            case "MODE", [run] if re.fullmatch(r"RUN\d+", run):
+                self._operation.run(f"RAM:{run.removeprefix('RUN')}")
             case "POWER", [("ON" | "OFF") as state]:
-                self._set_mode("CONSTANT" if state == "ON" else "OFF")
+                chamber.set_mode("CONSTANT" if state == "ON" else "OFF")
             case "POWER", [("CONSTANT" | "STANDBY") as mode]:
-                self._set_mode(mode)
+                chamber.set_mode(mode)
+            case (("PRGM" | "PRGM DATA WRITE" | "PRGM ERASE" | "RUN PRGM"), _):
+                self._operation.tell(head, options, text)
             case "SET", [("REF0" | "REF1" | "REF3" | "REF6" | "REF9") as power]:
                 self._refrigerator = power
             case "RELAY", [("ON" | "OFF") as state, *numbers] if numbers:
                 self._set_relays(state == "ON", numbers)
+            case (("DATE" | "TIME"), [value]):
+                self._set_clock(head, value)
+            case _:
+                self._set_panel(head, options)
+
+    def _set_panel(self, head: str, options: list[str]) -> None:
+        match head, options:
             case "KEYPROTECT", [("ON" | "OFF") as state]:
                 self._key_protect = state == "ON"
             case "MASK", [bits] if re.fullmatch("[01]{8}", bits):
@@ -239,44 +177,71 @@ class EspecInterface:
             case "SRQ", ["RESET"]:
                 pass
             case "ALARM", ["RESET"]:
-                chamber.alarms.clear()
-            case (("TEMP" | "MODE" | "POWER" | "SET" | "RELAY" | "KEYPROTECT" | "MASK" | "SRQ" | "ALARM"), _):
-                raise _Refused("PARA ERR")
+                self.chamber.alarms.clear()
+            case (
+                (
+                    "TEMP"
+                    | "MODE"
+                    | "POWER"
+                    | "SET"
+                    | "RELAY"
+                    | "DATE"
+                    | "TIME"
+                    | "KEYPROTECT"
+                    | "MASK"
+                    | "SRQ"
+                    | "ALARM"
+                ),
+                _,
+            ):
+                raise Refused("PARA ERR")
             case "HUMI", _:
-                raise _Refused("INVALID REQ")
+                raise Refused("INVALID REQ")
             case _:
-                raise _Refused("CMD ERR")
-        return f"OK:{text}"
+                raise Refused("CMD ERR")
 
-    def _set_mode(self, mode: Any) -> None:
-        if mode != self.chamber.mode:
-            self.chamber.mode = mode
-            self.chamber.change("mode", mode=mode)
+    def _time(self) -> datetime:
+        """The controller's clock, which somebody may have set."""
+        return datetime.fromtimestamp(process_clock().unix(), UTC) + self._clock_is_ahead
+
+    def _set_clock(self, head: str, value: str) -> None:
+        """``DATE,26.11/27. FRI`` and ``TIME,14:05:00``."""
+        now = self._time()
+        try:
+            if head == "TIME":
+                hour, minute, second = map(int, value.split(":"))
+                wanted = now.replace(hour=hour, minute=minute, second=second)
+            else:
+                date = datetime.strptime(value.split(". ")[0], "%y.%m/%d").replace(tzinfo=UTC)
+                wanted = now.replace(year=date.year, month=date.month, day=date.day)
+        except ValueError:
+            raise Refused("PARA ERR") from None
+        self._clock_is_ahead += wanted - now
 
     def _set_temperature(self, text: str) -> None:
         """``S25.0 H100.0 L-40.0``: set point and alarm limits, any of them."""
         chamber = self.chamber
         parts = _TEMP_PARTS.findall(text)
         if not parts or _TEMP_PARTS.sub("", text).strip(" ,"):
-            raise _Refused("PARA ERR")
+            raise Refused("PARA ERR")
         wanted = {letter: round(float(number), 1) + ZERO_CELSIUS for letter, number in parts}
         high, low = wanted.get("H", chamber.high_alarm), wanted.get("L", chamber.low_alarm)
         setpoint = wanted.get("S", chamber.setpoint)
         if not (chamber.lowest - 1e-6 <= low <= setpoint <= high <= chamber.highest + 1e-6):
-            raise _Refused("DATA OUT OF RANGE")
+            raise Refused("DATA OUT OF RANGE")
         chamber.high_alarm, chamber.low_alarm, chamber.setpoint = high, low, setpoint
         chamber.change("setpoint", setpoint_degC=setpoint - ZERO_CELSIUS)
 
     def _set_relays(self, on: bool, numbers: list[str]) -> None:
         if not all(number.isdigit() and 1 <= int(number) <= 12 for number in numbers):
-            raise _Refused("PARA ERR")
+            raise Refused("PARA ERR")
         chosen = {int(number) for number in numbers}
         self._relays = self._relays | chosen if on else self._relays - chosen
 
     def _heater(self) -> float:
         """Heater output, %: proportional band of 5 K and what holds against the ambient."""
         chamber = self.chamber
-        if chamber.mode != "CONSTANT":
+        if not chamber.controlled:
             return 0.0
         air = chamber.temperature()
         holding = (air - chamber.ambient) / (chamber.highest - chamber.ambient) * 60.0

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from galvanode_simulator.espec.interface import ZERO_CELSIUS, ChamberModel, EspecInterface, follow
+from galvanode_simulator.espec.interface import EspecInterface
+from galvanode_simulator.parts.chamber import ZERO_CELSIUS, ChamberModel, follow
 
 
 @pytest.fixture

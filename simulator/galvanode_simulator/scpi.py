@@ -7,11 +7,12 @@
         @command(":SENSe:VOLTage[:DC]:NPLCycles?")
         def nplc(self) -> str: ...
 
-Capitals are the short form, brackets hold optional nodes, ``OUTPut#1`` takes the numeric suffix 1 (or
-none). Parameters: ``<NRf>`` a number, ``<NRf:V>`` with unit suffixes, ``<numeric>`` or ``<numeric:V>``
-also MIN, MAX and DEF (handed over as those words), ``<bool>``, ``<string>``, ``<name>`` any character data,
-``<word>`` a string or character data, ``<CURRent|VOLTage>`` one of these, handed over in its short form.
-``[<...>]`` is optional, ``<...>*`` any number of them, last. An optional one may be left out behind its comma.
+Capitals are the short form, brackets hold optional nodes, ``OUTPut#1`` takes the numeric suffix 1 (or none).
+Parameters: ``<NRf>`` a number, ``<NRf:V>`` with unit suffixes, ``<numeric>`` or ``<numeric:V>`` also MIN, MAX
+and DEF (handed over as those words; ``<numeric:V|NONE>`` takes NONE too), ``<bool>`` (``<bool|ONCE>``),
+``<string>``, ``<name>`` any character data, ``<word>`` a string or character data, ``<CURRent|VOLTage>`` one of
+these, handed over in its short form. ``[<...>]`` is optional, ``<...>*`` any number of them, last. An optional
+one may be left out behind its comma.
 
 A message is parsed once and kept as a list of calls: the same text again costs one dictionary look-up.
 """
@@ -115,6 +116,8 @@ class ScpiInterface:
 
     identification: str = "GALVANODE,SIMULATOR,0,0"
     error_queue_depth: ClassVar[int] = 32
+    discards_after_error: ClassVar[bool] = False
+    """Whether what stands in a message behind an error is dropped."""
 
     _commands: ClassVar[dict[tuple[str, ...], _Command]] = {}
     _forms: ClassVar[dict[str, str]] = {}
@@ -178,6 +181,8 @@ class ScpiInterface:
                 answer = call(*arguments)
             except ScpiError as error:
                 self.record(error)
+                if self.discards_after_error:
+                    break
                 continue
             if answer is not None:
                 answers.append(answer)
@@ -400,8 +405,11 @@ def _parameters(text: str) -> Iterator[_Parameter]:
         choices: dict[str, str] = {}
         name, _, unit = kind.partition(":")
         if "|" in kind:
-            name, unit = "choice", ""
-            for choice in kind.split("|"):
+            first, *words = kind.split("|")
+            name, _, unit = first.partition(":")
+            if name not in ("numeric", "bool"):
+                name, unit, words = "choice", "", kind.split("|")
+            for choice in words:
                 choices[choice.upper()] = choices[_short_form(choice)] = _short_form(choice)
         elif name not in ("NRf", "numeric", "bool", "string", "name", "word"):
             raise ValueError(f"{text}: <{kind}> is no parameter type")
@@ -449,11 +457,13 @@ def _argument(parameter: _Parameter, text: str) -> Any:
         raise ScpiError(-109)
     kind = parameter.kind
     if kind in ("NRf", "numeric"):
-        if kind == "numeric" and text.upper() in _SPECIAL:
-            return _SPECIAL[text.upper()]
+        if kind == "numeric" and (text.upper() in _SPECIAL or text.upper() in parameter.choices):
+            return _SPECIAL.get(text.upper()) or parameter.choices[text.upper()]
         return _number(text, parameter.unit)
     if kind == "bool":
         word = text.upper()
+        if word in parameter.choices:
+            return parameter.choices[word]
         if word in ("ON", "OFF"):
             return word == "ON"
         return round(_number(text, "")) != 0

@@ -23,6 +23,10 @@ _CODE = re.compile(r"[-+]?\d{1,5}")
 V = TypeVar("V", float, bool, str, int)
 
 
+_READ_BACK = 2e-6
+"""Instruments answer in seven digits."""
+
+
 class BoundSetting(Generic[V]):
     """One setting of one instrument."""
 
@@ -33,6 +37,11 @@ class BoundSetting(Generic[V]):
     def message(self, value: V) -> str:
         """Return the command with its argument. Raises ``OutOfRange``."""
         return self._setting.message(value)
+
+    @property
+    def name(self) -> str:
+        """Its name in the driver."""
+        return self._setting.name
 
     async def set(self, value: V) -> None:
         """Send the value. Raises ``OutOfRange`` before sending, ``InstrumentError`` if it is refused."""
@@ -144,6 +153,13 @@ class ScpiInstrument(OneChannel):
         answer = await self.link.query(f"{message};{self.error_query}")
         if self._error_in(answer):
             raise InstrumentError(f"{self.name} refused {message!r}: {answer.strip()}")
+
+    async def confirmed(self, setting: BoundSetting[float], value: float) -> None:
+        """Send a value and read it back. Raises ``InstrumentError`` if the instrument took another one."""
+        await setting.set(value)
+        found = await setting.get()
+        if not math.isclose(found, value, rel_tol=_READ_BACK):
+            raise InstrumentError(f"{self.name}: {setting.name} set to {value:g} reads back as {found:g}")
 
     async def clear_errors(self) -> list[str]:
         """Empty the error queue and return what was in it."""

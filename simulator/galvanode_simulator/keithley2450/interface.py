@@ -70,20 +70,11 @@ class Keithley2450Interface(SweepCommands):
 
     def play(self, fault: Fault, on: bool) -> None:
         """Begin or end a fault of the instrument itself."""
-        unit = self.unit
-        match fault.kind:
-            case "scpi_error":
-                if on:
-                    self.record(ScpiError(fault.code))
-            case "frozen_reading":
-                unit.freeze_readings = on
-                unit.frozen_reading = None
-            case "frozen_time":
-                unit.freeze_time = on
-            case "stuck_output":
-                unit.stuck_output = on
-            case _:
-                pass
+        if fault.kind == "scpi_error":
+            if on:
+                self.record(ScpiError(fault.code))
+        else:
+            self.unit.play(fault, on)
 
     # Numbers with MIN, MAX and DEF
 

@@ -11,28 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
-from galvanode_simulator.noise import gaussian, seeded
-from galvanode_simulator.parts.converter import OVER_RANGE, OVERFLOW, Converter, IdealConverter
-from galvanode_simulator.parts.drive import (
-    at_terminals_of_current,
-    at_terminals_of_voltage,
-    drive_current,
-    drive_voltage,
-)
+from galvanode_simulator.parts.converter import OVER_RANGE, OVERFLOW
 from galvanode_simulator.parts.reading_buffer import ReadingBuffer, Record
+from galvanode_simulator.parts.smu import (
+    OPEN,
+    POWER_LINE_HZ,
+    Drive,
+    OffState,
+    SourceFunction,
+    SourceMeasureUnit,
+    converters,
+)
 from galvanode_simulator.scpi_status import ScpiError
 
-SourceFunction = Literal["CURR", "VOLT"]
 SenseFunction = Literal["CURR", "VOLT", "RES"]
-OffState = Literal["NORM", "HIMP", "ZERO", "GUAR"]
 
 VOLTAGE_RANGES = (0.02, 0.2, 2.0, 20.0, 200.0)
 CURRENT_RANGES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 RESISTANCE_RANGES = (2e1, 2e2, 2e3, 2e4, 2e5, 2e6, 2e7, 2e8)
 RANGES = {"CURR": CURRENT_RANGES, "VOLT": VOLTAGE_RANGES, "RES": RESISTANCE_RANGES}
-POWER_LINE_HZ = 50.0
 DEFAULT_BUFFER = 100_000
 MOST_READINGS = 6_875_000
 
@@ -49,8 +47,6 @@ _CONVERSION = {"CURR": (1e-6, 1e-6, 5e-14), "VOLT": (5e-7, 3e-7, 4e-7), "RES": (
 
 Resolution is 10 nV on 20 mV and 10 fA on 10 nA (data sheet, 6 1/2 digits).
 """
-_GAIN_ERROR = 3e-5
-"""Scatter of calibration, far inside the 0.02 % of the data sheet."""
 _UNIT_CODES = {"VOLT": 0, "CURR": 1, "RES": 2}
 _NORMAL_LIMIT = 0.1
 """NORMAL off-state: current limit at 10 % of the present current range (8-139)."""
@@ -105,8 +101,6 @@ class TriggerRun:
     """A loop that takes readings by itself."""
 
     buffer: ReadingBuffer
-    next_time: float
-    """When the next reading is complete."""
     interval: float
     remaining: float
     """Readings still to take; ``inf`` for a loop that ends by time."""
@@ -138,7 +132,7 @@ class SweepRun:
     turn: int = 1
 
 
-class Keithley2450Unit:
+class Keithley2450Unit(SourceMeasureUnit):
     """State of the instrument and its cell. All numbers in SI; time from the process clock."""
 
     def __init__(
@@ -150,33 +144,7 @@ class Keithley2450Unit:
         *,
         ideal: bool = False,
     ) -> None:
-        self.cell = cell
-        self.temperature = temperature
-        """Of the cell, K; None leaves the cell at 25 degC."""
-        self.lead_resistance = lead_resistance
-        """ohm; seen in two-wire measurements."""
-        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
-        cell.on_event = self._event
-        self._gauss = gaussian(seeded(seed, "noise"))
-        calibration = gaussian(seeded(seed, "calibration"))
-        self._converters = {
-            name: IdealConverter(ranges)
-            if ideal
-            else Converter(ranges, *_CONVERSION[name], 1.0 + _GAIN_ERROR * calibration(), self._gauss)
-            for name, ranges in RANGES.items()
-        }
-        # Faults that the model itself has to play.
-        self.stuck_output = False
-        self.frozen_reading: tuple[float, float] | None = None
-        self.freeze_readings = False
-        self.freeze_time = False
-
-        self._now = self._clock = process_clock().now()
-        """Up to when the cell has lived, and what the process clock said when it was looked at last."""
-        self._free_at = self._now
-        """When it will have done what it was told."""
-        self._stamped = self._now
-        self.output = False
+        super().__init__(cell, converters(RANGES, _CONVERSION, seed, ideal), temperature, lead_resistance)
         self.buffers: dict[str, ReadingBuffer] = {}
         self.reset()
 
@@ -194,80 +162,35 @@ class Keithley2450Unit:
             "VOLT": Sense(range=0.02, range_lower_limit=0.02),
             "RES": Sense(range=2e5, range_lower_limit=2e1),
         }
-        self.over_voltage: float | None = None
+        self.over_voltage = None
         self.count = 1
         self.terminals = "FRON"
         self.trigger_loop: tuple[str, tuple[Any, ...]] | Sweep | None = None
         self._unsettled = False
         self.run: TriggerRun | None = None
+        self._due = math.inf
         self.buffers = {name: ReadingBuffer(name, DEFAULT_BUFFER, "CONT") for name in ("defbuffer1", "defbuffer2")}
         self._settled()
-
-    # Time
-
-    def advance(self) -> None:
-        """Let the cell live until now; a running trigger model takes its readings on the way."""
-        now = process_clock().now()
-        if now < self._clock:  # a clock that begins anew
-            self._now = self._free_at = now
-        self._clock = now
-        self._go_to(now)
-
-    def _go_to(self, time: float) -> None:
-        """Let the cell live until a time, which may lie ahead of the process clock while the instrument is at work."""
-        run = self.run
-        while run is not None and run.next_time <= time:
-            self._live(run.next_time - self._now)
-            self._now = max(self._now, run.next_time)
-            self._take_scheduled(run)
-            run = self.run
-        if time > self._now:
-            self._live(time - self._now)
-            self._now = time
-
-    def busy(self) -> float:
-        """Seconds of process time until it has done what it was told."""
-        return max(0.0, self._free_at - process_clock().now())
-
-    def _spend(self, seconds: float) -> None:
-        """Be at work for a time on top of what is under way."""
-        self._free_at = max(self._now, self._free_at) + seconds
-
-    def _live(self, duration: float) -> None:
-        if duration <= 0.0:
-            return
-        cell = self.cell
-        if self.temperature is not None:
-            cell.set_temperature(self.temperature())
-        kind, level, limit = self._drive
-        if kind == "CURR":
-            drive_current(cell, level, limit, duration)
-        else:
-            drive_voltage(cell, level, limit, duration)
 
     def _settled(self) -> None:
         """Work out what the terminals do from now on: (function, level, limit)."""
         source = self.sources[self.source_function]
-        protection = math.inf if self.over_voltage is None else self.over_voltage
-        self._drive: tuple[SourceFunction, float, float]
-        if self.output:
-            if self.source_function == "CURR":
-                self._drive = ("CURR", source.level, min(source.limit, protection))
-            else:
-                level = math.copysign(min(abs(source.level), protection), source.level)
-                self._drive = ("VOLT", level, source.limit)
-        elif source.off_state == "HIMP":
-            self._drive = ("CURR", 0.0, math.inf)  # relay open
-        elif source.off_state == "GUAR":
-            self._drive = ("CURR", 0.0, 0.1 * self._present_range("VOLT"))
-        else:
-            tenth = _NORMAL_LIMIT * self._present_range("CURR")
-            if source.off_state == "ZERO":
-                limit = source.limit if self.source_function == "VOLT" else max(abs(source.level), tenth)
-            else:
-                limit = tenth
-            self._drive = ("VOLT", 0.0, limit)
+        self._drive = self._driven(source) if self.output else self._at_rest(source)
         self._plan_reading(source)
+
+    def _driven(self, source: Source) -> Drive:
+        return self.source(self.source_function, source.level, source.limit)
+
+    def _at_rest(self, source: Source) -> Drive:
+        """What the terminals do with the output off (6-32)."""
+        if source.off_state == "HIMP":
+            return OPEN
+        if source.off_state == "GUAR":
+            return ("CURR", 0.0, 0.1 * self._present_range("VOLT"))
+        tenth = _NORMAL_LIMIT * self._present_range("CURR")
+        if source.off_state == "NORM":
+            return ("VOLT", 0.0, tenth)
+        return ("VOLT", 0.0, source.limit if self.source_function == "VOLT" else max(abs(source.level), tenth))
 
     def _plan_reading(self, source: Source) -> None:
         """Work out once what every reading needs, until a setting changes."""
@@ -311,23 +234,16 @@ class Keithley2450Unit:
 
     def set_output(self, on: bool) -> None:
         """Switch the output; a stuck one stays on."""
-        if self.stuck_output and self.output and not on:
-            self._event("output_stuck", {})
+        if not self.switch(on):
             return
-        changed = on != self.output
-        self.output = on
-        if changed:
-            self._unsettled = on
-            self._settled()
-            details: dict[str, Any] = {"on": on}
-            if on:
-                details |= {
-                    "function": self.source_function,
-                    "level": self.sources[self.source_function].level,
-                }
-            else:
-                details["off_state"] = self.sources[self.source_function].off_state
-            self._event("output", details)
+        self._unsettled = on
+        self._settled()
+        details: dict[str, Any] = {"on": on}
+        if on:
+            details |= {"function": self.source_function, "level": self.sources[self.source_function].level}
+        else:
+            details["off_state"] = self.sources[self.source_function].off_state
+        self._event("output", details)
 
     def select_source(self, function: SourceFunction) -> None:
         """Change the source function, which switches the output off."""
@@ -390,19 +306,6 @@ class Keithley2450Unit:
         """Call after a change of any setting that has no method of its own."""
         self._settled()
 
-    def terminals_now(self) -> tuple[float, float, bool]:
-        """Return true voltage (V), true current (A) and whether the limit acts."""
-        kind, level, limit = self._drive
-        if kind == "CURR":
-            return at_terminals_of_current(self.cell, level, limit)
-        return at_terminals_of_voltage(self.cell, level, limit)
-
-    def over_voltage_acts(self) -> bool:
-        """Whether the output is held at the protection level."""
-        if self.over_voltage is None or not self.output:
-            return False
-        return abs(self.terminals_now()[0]) >= self.over_voltage * (1 - 1e-6)
-
     # Measure
 
     def measure(self, buffer: ReadingBuffer) -> Record:
@@ -460,9 +363,7 @@ class Keithley2450Unit:
         if self._sense.relative_on:
             value -= self._sense.relative
         if self.freeze_readings:
-            if self.frozen_reading is None:
-                self.frozen_reading = (value, source)
-            value, source = self.frozen_reading
+            value, source = self._frozen(value, source)
         flags = self._flags
         if limited:
             flags |= IN_LIMIT
@@ -486,10 +387,11 @@ class Keithley2450Unit:
         kind, (amount, delay, buffer) = self.trigger_loop
         interval = max(delay + self._duration, _SHORTEST_LOOP_S)
         start = max(self._now, self._free_at)
+        self._due = start + interval
         if kind == "SIMPLELOOP":
-            self.run = TriggerRun(buffer, start + interval, interval, amount, math.inf)
+            self.run = TriggerRun(buffer, interval, amount, math.inf)
         else:
-            self.run = TriggerRun(buffer, start + interval, interval, math.inf, start + amount)
+            self.run = TriggerRun(buffer, interval, math.inf, start + amount)
 
     def _start_sweep(self, sweep: Sweep) -> None:
         self.select_source(sweep.function)
@@ -502,29 +404,33 @@ class Keithley2450Unit:
         sweep.buffer.clear()
         self.set_level(sweep.function, sweep.levels[0])
         self.set_output(True)
-        self.run = TriggerRun(sweep.buffer, 0.0, 0.0, math.inf, math.inf, SweepRun(sweep))
-        self._await_point(self.run, sweep.delay, max(self._now, self._free_at))
+        self.run = TriggerRun(sweep.buffer, 0.0, math.inf, math.inf, SweepRun(sweep))
+        self._await_point(sweep.delay, max(self._now, self._free_at))
 
-    def _await_point(self, run: TriggerRun, delay: float | None, start: float) -> None:
+    def _await_point(self, delay: float | None, start: float) -> None:
         """Plan the reading of the level that has just been set."""
         settling = self._settling()
         if delay is None:
             source = self.sources[self.source_function]
             delay = 0.0 if source.delay_auto else auto_delay(self.source_function, source)
-        run.next_time = start + max(delay + settling + self._duration, _SHORTEST_LOOP_S)
+        self._due = start + max(delay + settling + self._duration, _SHORTEST_LOOP_S)
 
-    def _take_scheduled(self, run: TriggerRun) -> None:
-        record = self._reading(run.next_time)
+    def _take_due(self) -> None:
+        run = self.run
+        if run is None:
+            self._due = math.inf
+            return
+        record = self._reading(self._due)
         kept = run.buffer.append(record)
         if run.sweep is not None:
-            self._next_point(run, run.sweep, bool(record.flags & IN_LIMIT))
+            self._next_point(run.sweep, bool(record.flags & IN_LIMIT))
             return
         run.remaining -= 1
-        run.next_time += run.interval
-        if not kept or run.remaining <= 0 or run.next_time > run.end_time:
-            self.run = None
+        self._due += run.interval
+        if not kept or run.remaining <= 0 or self._due > run.end_time:
+            self.abort()
 
-    def _next_point(self, run: TriggerRun, at: SweepRun, limited: bool) -> None:
+    def _next_point(self, at: SweepRun, limited: bool) -> None:
         """Go on to the next level, or end with the output off, as the trigger model of a sweep does."""
         sweep = at.sweep
         at.point += 1
@@ -532,16 +438,16 @@ class Keithley2450Unit:
             at.point, at.turn = 0, at.turn + 1
         over = at.point == 0 and sweep.count and at.turn > sweep.count
         if over or (limited and sweep.fail_abort):
-            self.run = None
+            self.abort()
             self.set_output(False)
             return
         self.set_level(sweep.function, sweep.levels[at.point])
-        self._await_point(run, sweep.delay, run.next_time)
+        self._await_point(sweep.delay, self._due)
 
     def finish(self) -> None:
         """``*WAI`` and ``*OPC?``: be at work until the trigger model is idle. One without end is not waited for."""
         while (run := self.run) is not None and self._ends(run):
-            self._go_to(run.next_time)
+            self._go_to(self._due)
             self._free_at = max(self._free_at, self._now)
 
     @staticmethod
@@ -553,12 +459,7 @@ class Keithley2450Unit:
     def abort(self) -> None:
         """``:ABOR``: stop the trigger model."""
         self.run = None
-
-    # Events
-
-    def _event(self, kind: str, details: dict[str, Any]) -> None:
-        if self.on_event is not None:
-            self.on_event(kind, details)
+        self._due = math.inf
 
 
 def cover(function: str, magnitude: float) -> float:

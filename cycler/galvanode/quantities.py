@@ -88,6 +88,8 @@ class Quantity:
     """Known when a cycle ends, and at no other time."""
     counts_up: bool = False
     """Begins at 0 with the step, or the run, and only grows."""
+    signed: bool = False
+    """May be below zero."""
     as_measured: bool = False
     """Compared as it is: it comes from the instrument. What is worked out may miss equality by a rounding."""
 
@@ -110,6 +112,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(name="unix_time", dimension="time", column=Column("Unix Time / s")),
     Quantity(
         name="voltage",
+        signed=True,
         dimension="voltage",
         column=Column("Voltage / V"),
         live="voltage_V",
@@ -121,6 +124,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         name="current",  # positive charges
+        signed=True,
         dimension="current",
         column=Column("Current / A"),
         live="current_A",
@@ -190,6 +194,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         name="power",  # of the current's sign
+        signed=True,
         dimension="power",
         words={"power": ("power",)},
         now=lambda moment: moment.voltage * moment.current,
@@ -221,18 +226,21 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         name="voltage_slope",
+        signed=True,
         dimension="scan_rate",
         words={"dV/dt": ("scan_rate",), "voltage_slope": ("scan_rate",)},
         slope_of="voltage",
     ),
     Quantity(
         name="current_slope",
+        signed=True,
         dimension="current_slope",
         words={"dI/dt": ("current_slope",), "current_slope": ("current_slope",)},
         slope_of="current",
     ),
     Quantity(
         name="temperature_slope",
+        signed=True,
         dimension="heating_rate",
         words={"dT/dt": ("heating_rate",), "temperature_slope": ("heating_rate",)},
         slope_of="temperature",
@@ -320,6 +328,7 @@ class Auxiliary:
             dimension=self.dimension,
             column=self.column,
             has_limits=True,
+            signed=True,
             words={name: (self.dimension,)},
             now=lambda moment: _known(moment.auxiliary.get(name)),
             as_measured=True,

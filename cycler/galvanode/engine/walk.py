@@ -9,9 +9,9 @@ from typing import Any
 from galvanode.engine.ends import CannotTell, Ending, Moment, Verdict, parts_of, test_of, told
 from galvanode.engine.errors import Failed
 from galvanode.engine.position import LoopPosition, Position
+from galvanode.quantities import BY_NAME, CYCLE_QUANTITIES
 from galvanode.recipe.formula import evaluate
 from galvanode.recipe.program import (
-    CYCLE_QUANTITIES,
     Action,
     Ask,
     Assign,
@@ -125,7 +125,7 @@ class Walk:
 
     def holds(self, test: Test, line: int) -> bool:
         """Tell whether a test holds between two steps. Raises ``Failed`` where that cannot be told."""
-        if any(isinstance(part, Condition) and part.quantity.endswith("_slope") for part in parts_of(test)):
+        if any(isinstance(part, Condition) and _is_slope(part.quantity) for part in parts_of(test)):
             raise Failed(f"the condition in line {line} is about a slope, which there is only inside a step")
         measured = (
             {part.quantity for part in parts_of(test) if isinstance(part, Condition)} - CYCLE_QUANTITIES - {"value"}
@@ -332,6 +332,11 @@ class Walk:
 
     def _line(self, instruction: Any) -> int | str:
         return getattr(instruction, "line", "?")
+
+
+def _is_slope(name: str) -> bool:
+    entry = BY_NAME.get(name)
+    return entry is not None and entry.slope_of is not None
 
 
 def _reference_turns(program: Program) -> set[int]:

@@ -9,6 +9,7 @@ A program survives JSON: ``Program.model_validate_json(program.model_dump_json()
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,31 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT = 2
 """Version of the program's own layout; a stored program of another version is refused by name."""
 
-Quantity = Literal[
-    "voltage",  # V at the terminals
-    "current",  # A, positive charges
-    "current_magnitude",  # A
-    "power",  # W, of the current's sign
-    "temperature",  # K
-    "time",  # s since the step, or the block, began
-    "charge",  # C passed since then, in magnitude
-    "energy",  # J passed since then, in magnitude
-    "voltage_slope",  # V/s over ``Condition.over_s``
-    "current_slope",  # A/s
-    "temperature_slope",  # K/s
-    "voltage_drop",  # V below the highest voltage since the step began, 0 or more (the "-dV" of a charge)
-    "voltage_rise",  # V above the lowest voltage since the step began, 0 or more
-    "charge_capacity",  # C charged in the turn of the innermost repeat that has ended last, or in the run without one
-    "discharge_capacity",  # C discharged in that turn, in magnitude
-    "coulombic_efficiency",  # discharge over charge of that turn, a fraction
-    "retention",  # discharge capacity of that turn over that of turn ``Condition.of_cycle``, a fraction
-    "cycle",  # number of the cycle that has ended last, 1 or more; 0 before
-]
-"""What can be asked of a measurement. Inside a step ``time``, ``charge`` and ``energy`` are the step's so far; beside a
-block they are the block's; between steps (``Assign``, ``Branch``) all are those of the step that has ended last."""
-
-CYCLE_QUANTITIES = frozenset(("charge_capacity", "discharge_capacity", "coulombic_efficiency", "retention", "cycle"))
-"""Known when a turn ends: a condition with one of them is looked at then, and at no other time."""
+Quantity = str
+"""Name of an entry of ``galvanode.quantities``, or of an auxiliary reading. Inside a step ``time``, ``charge`` and
+``energy`` are the step's so far; beside a block they are the block's; between steps (``Assign``, ``Branch``) all are
+those of the step that has ended last."""
 
 OPEN_CIRCUIT = "open_circuit"
 """Name of the variable that is the rest voltage in V, measured when the step that uses it begins."""
@@ -80,7 +60,7 @@ class Condition(_Plain):
     """``quantity comparison value``. Equality counts as reached."""
 
     kind: Literal["compare"] = "compare"
-    quantity: Quantity | Literal["value"]
+    quantity: Quantity
     """``value`` compares ``subject``, which is no measurement."""
     comparison: Literal["<=", ">="]
     value: Operand
@@ -179,6 +159,17 @@ class Limits(_Plain):
     temperature: Window = Window()
     auxiliary: dict[str, Window] = {}
     """Of auxiliary readings by name."""
+
+    def windows(self) -> dict[str, Window]:
+        """Return every window by the name of what it bounds."""
+        return {"voltage": self.voltage, "current": self.current, "temperature": self.temperature, **self.auxiliary}
+
+    @classmethod
+    def of(cls, windows: Mapping[str, Window]) -> Limits:
+        """Return the limits that have these windows, by the name of what they bound."""
+        own = {name: windows[name] for name in ("voltage", "current", "temperature") if name in windows}
+        auxiliary = {name: window for name, window in windows.items() if name not in own}
+        return cls(**own, auxiliary=auxiliary)
 
 
 class Record(_Plain):

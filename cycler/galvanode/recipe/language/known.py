@@ -1,7 +1,7 @@
 """Measured quantities, detectors and analyses that a recipe may ask for, by name.
 
-The recipe layer imports no other, so that checking a recipe needs neither tables nor numbers. A test holds
-these names against ``galvanode.analysis``.
+Checking a recipe needs neither tables nor numbers, so analyses and detectors are named here anew; a test holds the
+names against ``galvanode.analysis``.
 """
 
 from __future__ import annotations
@@ -9,64 +9,40 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from galvanode.recipe.language.values import CURRENTS, NUMBER, VOLTAGES
-from galvanode.recipe.program import CYCLE_QUANTITIES, Quantity
+from galvanode.quantities import QUANTITIES, Quantity
+from galvanode.recipe.language.values import NUMBER
 
 
 class Measured(NamedTuple):
     """What a condition may be about."""
 
-    quantity: Quantity
-    """What the engine measures for it; per area or mass of the cell where the recipe says so."""
+    entry: Quantity
     dimensions: tuple[str, ...]
     """That its value may have; the first one is its own."""
 
     @property
+    def quantity(self) -> str:
+        """What the engine measures for it; per area or mass of the cell where the recipe says so."""
+        return self.entry.name
+
+    @property
     def of_cycles(self) -> bool:
         """Known when a cycle ends, and at no other time."""
-        return self.quantity in CYCLE_QUANTITIES
+        return self.entry.of_cycles
 
     @property
     def is_slope(self) -> bool:
         """Told from several readings of one step: there is none between steps."""
-        return self.quantity.endswith("_slope")
+        return self.entry.slope_of is not None
 
     @property
     def counts_up(self) -> bool:
         """Begins at 0 with the step, or the run, and only grows."""
-        return self.quantity in ("time", "charge", "energy", "cycle")
+        return self.entry.counts_up
 
 
 MEASURED: dict[str, Measured] = {
-    "voltage": Measured("voltage", VOLTAGES),
-    "current": Measured("current", CURRENTS),
-    "current_magnitude": Measured("current_magnitude", CURRENTS),
-    "current_density": Measured("current", ("current_density",)),
-    "power": Measured("power", ("power",)),
-    "temperature": Measured("temperature", ("temperature",)),
-    "time": Measured("time", ("time",)),
-    "charge": Measured("charge", ("charge",)),
-    "capacity": Measured("charge", ("charge",)),
-    "areal_charge": Measured("charge", ("areal_charge",)),
-    "areal_capacity": Measured("charge", ("areal_charge",)),
-    "specific_charge": Measured("charge", ("specific_charge",)),
-    "specific_capacity": Measured("charge", ("specific_charge",)),
-    "energy": Measured("energy", ("energy",)),
-    "areal_energy": Measured("energy", ("areal_energy",)),
-    "specific_energy": Measured("energy", ("specific_energy",)),
-    "dV/dt": Measured("voltage_slope", ("scan_rate",)),
-    "voltage_slope": Measured("voltage_slope", ("scan_rate",)),
-    "dI/dt": Measured("current_slope", ("current_slope",)),
-    "current_slope": Measured("current_slope", ("current_slope",)),
-    "dT/dt": Measured("temperature_slope", ("heating_rate",)),
-    "temperature_slope": Measured("temperature_slope", ("heating_rate",)),
-    "voltage_drop": Measured("voltage_drop", ("voltage",)),
-    "voltage_rise": Measured("voltage_rise", ("voltage",)),
-    "charge_capacity": Measured("charge_capacity", ("charge",)),
-    "discharge_capacity": Measured("discharge_capacity", ("charge",)),
-    "coulombic_efficiency": Measured("coulombic_efficiency", ("fraction",)),
-    "retention": Measured("retention", ("fraction",)),
-    "cycle": Measured("cycle", (NUMBER,)),
+    word: Measured(entry, dimensions) for entry in QUANTITIES for word, dimensions in entry.words.items()
 }
 """By the name that a recipe uses."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from galvanode.quantities import CYCLE_QUANTITIES
 from galvanode.recipe.formula import parts
 from galvanode.recipe.program import (
-    CYCLE_QUANTITIES,
     OPEN_CIRCUIT,
     Action,
     AllOf,

@@ -597,16 +597,16 @@ def _tightened(recipe: Recipe, name: str, scope: Scope, context: Context) -> tup
         check_every_s = min(check_every_s, inside.interval(safety.check_every, (*at, "check_every")))
     if own is context.cell:
         return context.bounds, check_every_s
+    called, outside = own.limits.windows(), context.bounds.limits.windows()
     windows = {
-        quantity: _intersection(getattr(own.limits, quantity), getattr(context.bounds.limits, quantity))
-        for quantity in ("voltage", "current", "temperature")
+        name: _intersection(called.get(name, Window()), outside.get(name, Window())) for name in called | outside
     }
     for quantity, window in windows.items():
         if window.min is not None and window.max is not None and window.min >= window.max:
             said = f"'safety.{quantity}' leaves nothing of what the recipe that calls '{name}' allows"
             raise recipe.document.error((*at, quantity), said)
     origin = f"the 'safety' of '{name}', or of what calls it"
-    return Bounds(Limits(**windows), origin), check_every_s
+    return Bounds(Limits.of(windows), origin), check_every_s
 
 
 def _intersection(first: Window, second: Window) -> Window:

@@ -31,7 +31,6 @@ Verdict = Literal["never", "at once", "open"]
 
 _COUNTED = frozenset(("time", "charge", "energy", "voltage_drop", "voltage_rise"))
 """0 at the first reading of a step, and never less."""
-_SLOPES = frozenset(("voltage_slope", "current_slope", "temperature_slope"))
 
 
 class Values:
@@ -135,7 +134,7 @@ def verdict(test: Test, step: Step, values: Values) -> tuple[Verdict, str]:
 
 def _verdict_of_condition(condition: Condition, step: Step, values: Values) -> tuple[Verdict, str]:
     longest = longest_s(step, values)
-    if condition.quantity in _SLOPES and condition.over_s is not None and longest is not None:
+    if condition.over_s is not None and longest is not None:
         window, lasts = format_quantity(condition.over_s, "time"), format_quantity(longest, "time")
         if condition.over_s >= longest:
             return "never", f"a slope over {window} is known only after that, and the step lasts {lasts} at most"

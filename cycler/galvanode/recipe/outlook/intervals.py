@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from galvanode.recipe.program import Formula, Operand, Quantity, Result, Variable
+from galvanode.quantities import BY_NAME
+from galvanode.recipe.program import Formula, Operand, Result, Variable
 
 
 class Bounds(NamedTuple):
@@ -22,11 +23,6 @@ class Bounds(NamedTuple):
 
 UNKNOWN = Bounds(-math.inf, math.inf)
 
-_SIGNED: frozenset[Quantity] = frozenset(
-    ("voltage", "current", "power", "voltage_slope", "current_slope", "temperature_slope")
-)
-"""What may be below zero; anything else that is measured is not."""
-
 
 def hull_of(values: Iterable[float]) -> Bounds:
     """Return the bounds of some numbers, one at least."""
@@ -39,7 +35,8 @@ def value_of(operand: Operand, variables: Mapping[str, Bounds]) -> Bounds:
     if isinstance(operand, Variable):
         return variables.get(operand.name, UNKNOWN).times(1.0) if operand.factor == 1 else _scaled(operand, variables)
     if isinstance(operand, Result):
-        measured = UNKNOWN if operand.quantity in _SIGNED else Bounds(0.0, math.inf)
+        entry = BY_NAME.get(operand.quantity)
+        measured = UNKNOWN if entry is None or entry.signed else Bounds(0.0, math.inf)
         return _multiplied(measured, Bounds(operand.factor, operand.factor))
     if isinstance(operand, Formula):
         return _applied(operand.op, [value_of(part, variables) for part in operand.of])

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
+from galvanode.quantities import CYCLE_QUANTITIES
 from galvanode.recipe.outlook.intervals import Bounds, magnitude, value_of
 from galvanode.recipe.program import (
-    CYCLE_QUANTITIES,
     OPEN_CIRCUIT,
     Action,
     AllOf,

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from galvanode.quantities import CYCLE_QUANTITIES
 from galvanode.recipe.method.reader import Recipe
 from galvanode.recipe.outlook.flow import SELF_ENDING, Flow
 from galvanode.recipe.outlook.foresight import Values, blocks_around, ends_by_time, longest_s, sign_of, verdict
 from galvanode.recipe.outlook.names import unused_names
 from galvanode.recipe.program import (
-    CYCLE_QUANTITIES,
     Action,
     Condition,
     End,

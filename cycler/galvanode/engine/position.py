@@ -63,6 +63,8 @@ class Position:
     charge_energy_j: float = 0.0
     discharge_energy_j: float = 0.0
     samples: int = 0
+    fetched: int = 0
+    """Number of the last record that was taken from an instrument that numbers its own; 0 before the first."""
     left_early: str | None = None
     """Why the last repeat that something ended early was left, or why the run was ended."""
     last_step: dict[str, float] = field(default_factory=dict[str, float])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
-from galvanode.engine.carriers import carrier_of, operator
+from galvanode.engine.carriers import carrier_of, operator, sequenced
 from galvanode.engine.errors import CommunicationLost, Failed, Tripped
 from galvanode.engine.position import Position
 from galvanode.engine.summons import Summons
@@ -64,7 +64,8 @@ class Run:
         self._identities: list[Identity] = []
         self._book = Book(run_id, position or Position(), clock, wiring.auxiliaries)
         self._walk = Walk(program, self._book.position, self._book.note)
-        self._summons = Summons(clock, paused=state == "paused")
+        self._alone = wiring.sequencer is not None
+        self._summons = Summons(clock, paused=state == "paused" and not self._alone)
         self._workplace = Workplace(envelope, wiring, clock, self._walk, self._book, self._summons, temperature)
 
     # --- what others ask of a run -------------------------------------------------------------------
@@ -73,9 +74,14 @@ class Run:
         """Begin, in a task of its own."""
         self._summons.called(asyncio.get_running_loop().create_task(self._live(), name=f"run {self.id}"))
 
+    @property
+    def can_pause(self) -> bool:
+        """False for a run that the instrument carries out alone: nobody here could make it wait."""
+        return not self._alone
+
     def pause(self) -> None:
-        """Make the channel safe and hold the position."""
-        self._summons.pause(True)
+        """Make the channel safe and hold the position; nothing happens where the run cannot pause."""
+        self._summons.pause(self.can_pause)
 
     def resume(self) -> None:
         """Go on after a pause."""
@@ -240,7 +246,10 @@ class Run:
         """
         try:
             await self._take_up()
-            await self._carry_on()
+            if self._alone:
+                await sequenced.carry_out(self.program, self.id, self._workplace)
+            else:
+                await self._carry_on()
             self._conclude()
         except (Tripped, BadReading, InstrumentError) as error:
             self._set_state("tripped", str(error))
@@ -254,7 +263,8 @@ class Run:
         finally:
             self._book.passing = None
             self._walk.keep_endings()
-            await self._make_safe()
+            if not (self._alone and self.state == "interrupted"):
+                await self._make_safe()
 
     async def _take_up(self) -> None:
         """Bring the channel into a known state and, after an interruption, see that the cell fits."""
@@ -267,10 +277,10 @@ class Run:
         if self._workplace.temperature() is None and self.program.safety.temperature != Window():
             text = "no temperature is measured on this channel: its limits are not watched"
             self._book.note("unwatched", text)
-        if self._resuming:
+        if self._resuming and not self._alone:
             await self._resume()
         else:
-            self._book.origin = self._clock.now()
+            self._book.origin = self._clock.now() - self.position.test_time_s
 
     async def _resume(self) -> None:
         """Go on where the position stands, if the cell is as it should be. Raises ``Tripped`` if not."""

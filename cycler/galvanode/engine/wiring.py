@@ -8,7 +8,14 @@ from typing import Literal
 
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.reading import ChamberReading
-from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, Identity, ScriptedChannel
+from galvanode.instrument.roles import (
+    Capabilities,
+    CyclerChannel,
+    Envelope,
+    Identity,
+    ScriptedChannel,
+    SequencedChannel,
+)
 from galvanode.quantities import Auxiliary
 from galvanode.recipe.program import Step
 
@@ -37,12 +44,15 @@ class Wiring:
         cycler: CyclerChannel | None,
         analyzer: ScriptedChannel | None = None,
         chamber: ChamberControl | None = None,
+        sequencer: SequencedChannel | None = None,
     ) -> None:
-        if cycler is None and analyzer is None:
+        if cycler is None and analyzer is None and sequencer is None:
             raise NotWired("a channel needs a cycler or an analyzer")
         self.cycler = cycler
         self.analyzer = analyzer
         self.chamber = chamber
+        self.sequencer = sequencer
+        """In the place of the cycler: it is handed the whole program, and meant to go on alone."""
         self._connected: Carrier | None = None
 
     @property
@@ -60,9 +70,16 @@ class Wiring:
         return self.analyzer
 
     @property
-    def instruments(self) -> list[CyclerChannel | ScriptedChannel]:
+    def the_sequencer(self) -> SequencedChannel:
+        """What runs whole programs. Raises ``NotWired`` if the channel has nothing of the kind."""
+        if self.sequencer is None:
+            raise NotWired("the channel has no instrument that runs a recipe by itself")
+        return self.sequencer
+
+    @property
+    def instruments(self) -> list[CyclerChannel | ScriptedChannel | SequencedChannel]:
         """Those that can drive the cell."""
-        return [item for item in (self.cycler, self.analyzer) if item is not None]
+        return [item for item in (self.cycler, self.analyzer, self.sequencer) if item is not None]
 
     def carrier(self, step: Step) -> Carrier:
         """Return which instrument carries out a step. Raises ``NotWired`` if the channel has none for it."""
@@ -120,10 +137,15 @@ class Wiring:
         self._connected = carrier
         return switched
 
-    async def make_safe(self) -> None:
-        """Make every instrument safe; the first failure is raised when all have been tried."""
+    async def make_safe(self, *, but_what_goes_on_alone: bool = False) -> None:
+        """Make every instrument safe; the first failure is raised when all have been tried.
+
+        ``but_what_goes_on_alone`` leaves a sequencer as it is: an engine that starts, or ends, does not stop it.
+        """
         failures: list[Exception] = []
         for instrument in self.instruments:
+            if but_what_goes_on_alone and instrument is self.sequencer:
+                continue
             try:
                 await instrument.make_safe()
             except Exception as error:  # the other instrument is made safe whatever happened to this one

@@ -6,16 +6,24 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from galvanode.engine.scheduling import schedule_of
 from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import Refused
-from galvanode.instrument.roles import Capabilities
+from galvanode.instrument.roles import Capabilities, Envelope
+from galvanode.instrument.schedule import CannotExpress
 from galvanode.recipe.program import Formula, ImpedancePlan, Loop, Operand, Program, Result, SetChamber, Step, Variable
 
 _Ladders = dict[str, tuple[float, ...]]
 
 
-def admit(program: Program, wiring: Wiring, source: str) -> None:
+def admit(program: Program, wiring: Wiring, envelope: Envelope, source: str) -> None:
     """Refuse a program that the channel cannot carry out. Raises ``Refused`` with the recipe's line."""
+    if wiring.sequencer is not None:
+        try:
+            wiring.sequencer.refuse(schedule_of(program, envelope).schedule)
+        except CannotExpress as error:
+            raise _refusal(source, error.line, error.what) from error
+        return
     ladders: _Ladders = {}
     for instruction in program.instructions:
         if isinstance(instruction, Loop):

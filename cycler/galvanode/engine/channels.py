@@ -49,7 +49,7 @@ class Channels:
     # --- life ------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Make every channel safe, side by side."""
+        """Make every channel safe, side by side, but for what is meant to go on alone."""
         await asyncio.gather(*(self._greet(channel) for channel in self._table.values()))
 
     async def close(self) -> None:
@@ -130,9 +130,7 @@ class Channels:
         try:
             if channel is None:
                 raise Refused(f"the bench has no channel {record.channel!r} any more")
-            self.refuse_if_busy(channel)
-            if record.instrument != channel.identity:
-                raise Refused(f"the instrument is {channel.identity}; it was {record.instrument}")
+            self._refuse_to_take_up(record, channel)
             program = Program.model_validate_json(record.program_json)
             under_test = parse_cell(record.cell_text, record.cell_name)
             position = Position.from_json(record.position_json) if record.position_json else None
@@ -142,14 +140,23 @@ class Channels:
             self._commits.note("not_resumed", message, record.id)
             self.leave_alone(record, message)
             return
+        alone = channel.wiring.sequencer is not None
         paused = record.state == "paused"
         away_s = 0.0 if position is None else self._clock.unix() - position.unix_time_s
-        if away_s > RESUME_WITHIN_S and not paused:
+        if away_s > RESUME_WITHIN_S and not paused and not alone:
             paused = True
             told = f"run {record.id} was away for {away_s / 3600:.1f} h: it waits for 'resume'"
             self._commits.note("held", told, record.id)
         channel.recipe_name, channel.cell_name = record.recipe_name, record.cell_name
         self.begin(channel, record.id, program, envelope_of(under_test, channel.wiring), position, paused)
+
+    def _refuse_to_take_up(self, record: RunRecord, channel: Channel) -> None:
+        """Raise ``Refused`` if a channel is not what it was; one that goes on alone may be out of reach for now."""
+        if channel.wiring.sequencer is not None and channel.state == "lost" and channel.run is None:
+            return
+        self.refuse_if_busy(channel)
+        if record.instrument != channel.identity:
+            raise Refused(f"the instrument is {channel.identity}; it was {record.instrument}")
 
     def leave_alone(self, record: RunRecord, message: str) -> None:
         """Whatever an earlier engine left in the store, the run is not running now."""
@@ -164,7 +171,7 @@ class Channels:
 
     def _wiring(self, channel: OpenChannel) -> Wiring:
         control = None if channel.chamber is None else self._chambers.control(channel.chamber)
-        return Wiring(channel.cycler, channel.analyzer, control)
+        return Wiring(channel.cycler, channel.analyzer, control, channel.sequencer)
 
     def _run_changed(self) -> None:
         """A run's state changed: commit it soon, and watch the chambers that are needed now."""
@@ -185,6 +192,7 @@ class Channels:
             await self._commits.seal(run.id)
         channel.run = None
         if channel.state != "idle":
+            channel.forsaken = True
             self._commits.background.spawn(self._recover(channel), f"recovery of {channel.name}")
 
     async def _recover(self, channel: Channel) -> None:
@@ -196,16 +204,19 @@ class Channels:
         self._commits.note("recovered", f"channel {channel.name} is safe again, verified by read-back")
 
     async def _greet(self, channel: Channel) -> bool:
-        """Make a channel safe and ask who answers; True if both went well."""
+        """Make a channel safe and ask who answers; True if both went well.
+
+        What is meant to go on alone does, unless its run has ended.
+        """
         try:
-            await channel.wiring.make_safe()
+            await channel.wiring.make_safe(but_what_goes_on_alone=not channel.forsaken)
             channel.identities = await channel.wiring.identify()
         except LinkError as error:
             self._mark(channel, "lost", str(error))
         except Exception as error:  # whatever went wrong, the output may be on
             self._mark(channel, "unsafe", str(error) or repr(error))
         else:
-            channel.state, channel.message = "idle", ""
+            channel.state, channel.message, channel.forsaken = "idle", "", False
             return True
         return False
 

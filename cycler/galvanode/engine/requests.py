@@ -144,6 +144,8 @@ class Requests:
         run = self._run(request.run)
         if run.state != "running":
             raise Refused(f"run {run.id} is {run.state}; only a running one can be paused")
+        if not run.can_pause:
+            raise Refused(f"run {run.id} is carried out by its instrument alone, which cannot be paused from here")
         run.pause()
         self._commits.note("pause", f"pause of {run.id} asked for", run.id)
         return Commanded(run=run.id, state=run.state)
@@ -186,12 +188,13 @@ class Requests:
             if self._commits.failing:
                 raise Refused("samples cannot be stored at present; see to the disk of the data directory")
             program, cell = await self._commits.beside(self._compiler, _compile, request)
-            admit(program, channel.wiring, request.recipe_name)
+            envelope = envelope_of(cell, channel.wiring)
+            admit(program, channel.wiring, envelope, request.recipe_name)
             self._chambers.refuse_if_shared(channel, sets_the_chamber(program))
             run_id = await self._record(request, channel, program, cell)
             self._channels.refuse_if_closing()
             channel.recipe_name, channel.cell_name = request.recipe_name, request.cell_name
-            self._channels.begin(channel, run_id, program, envelope_of(cell, channel.wiring))
+            self._channels.begin(channel, run_id, program, envelope)
         finally:
             channel.submitting = False
         return Submitted(run=run_id)

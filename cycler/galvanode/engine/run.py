@@ -245,10 +245,10 @@ class Run:
         that takes seconds, and a run that has tripped must not be taken up by another engine.
         """
         try:
-            await self._take_up()
             if self._alone:
-                await sequenced.carry_out(self.program, self.id, self._workplace)
+                await sequenced.carry_out(self.program, self.id, self._workplace, self._take_up)
             else:
+                await self._take_up()
                 await self._carry_on()
             self._conclude()
         except (Tripped, BadReading, InstrumentError) as error:

@@ -20,6 +20,8 @@ class Channel:
     state: Literal["idle", "unsafe", "lost"] = "idle"
     message: str = ""
     identities: list[Identity] = field(default_factory=list[Identity])
+    forsaken: bool = False
+    """A run has ended here without its instrument having been made safe: nothing may go on alone."""
     run: Run | None = None
     submitting: bool = False
     """A run is being made for it."""

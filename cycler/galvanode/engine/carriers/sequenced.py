@@ -7,6 +7,9 @@ that starts again goes on with the next one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from galvanode.engine.carriers.alongside import Alongside
 from galvanode.engine.errors import CommunicationLost, Failed
 from galvanode.engine.scheduling import Scheduled, schedule_of
@@ -17,24 +20,34 @@ from galvanode.recipe.program import Program
 
 _UNHEARD_S = 3600.0
 """An instrument that works alone may be out of reach for so long, process time; then nobody knows how it stands."""
-_MOST_FETCHES = 10_000
-"""Looks in a row that may find more records, before something is wrong."""
-_NOTED = {"paused": "the instrument pauses; go on at the instrument"}
+_RETRY_S = 1.0
+_NOT_ALL_YET_S = 0.1
+_MOST_FETCHES = 300
+"""Looks for the last records after a stop; what has not come by then does not come."""
+
+T = TypeVar("T")
 
 
-async def carry_out(program: Program, tag: str, workplace: Workplace) -> None:
+async def carry_out(program: Program, tag: str, workplace: Workplace, take_up: Callable[[], Awaitable[None]]) -> None:
     """Have a program run by the channel's sequencer, from its start or from where it is, until it ends there.
 
-    ``tag`` is what the instrument keeps of the run. Returns early, and leaves the instrument working, where the run is
-    interrupted: the next engine takes it up. Raises ``Tripped`` where the instrument protects, or does what the program
-    does not say.
+    ``tag`` is what the instrument keeps of the run; ``take_up`` asks who answers and prepares it. Returns early, and
+    leaves the instrument working, where the run is interrupted: the next engine takes it up. Raises ``Tripped`` where
+    the instrument protects, or does what the program does not say.
     """
     scheduled = schedule_of(program, workplace.envelope)
-    sequencer = workplace.wiring.the_sequencer
+    sequencer, p = workplace.wiring.the_sequencer, workplace.position
     alongside = Alongside(scheduled, workplace)
-    await _begin(sequencer, scheduled, tag, workplace)
-    await alongside.remember(sequencer)
+    if p.unix_time_s == 0.0:  # it may never have begun: nothing works alone yet that one should wait for
+        await take_up()
+        await _begin(sequencer, scheduled, tag, workplace)
+    else:
+        await _patiently(take_up, workplace)
+        await _patiently(lambda: _begin(sequencer, scheduled, tag, workplace), workplace)
+        await _patiently(lambda: alongside.remember(sequencer), workplace)
     await _follow(sequencer, alongside, workplace)
+    if workplace.summons.end == "stop":
+        await _stop(sequencer, alongside, workplace)
 
 
 async def _begin(sequencer: SequencedChannel, scheduled: Scheduled, tag: str, workplace: Workplace) -> None:
@@ -55,37 +68,20 @@ async def _begin(sequencer: SequencedChannel, scheduled: Scheduled, tag: str, wo
 
 async def _follow(sequencer: SequencedChannel, alongside: Alongside, workplace: Workplace) -> None:
     """Fetch what is recorded until the instrument has ended, or something is asked of the run."""
-    clock, summons, book = workplace.clock, workplace.summons, workplace.book
-    heard, failures, told = clock.now(), 0, ""
-    while not summons.asked:
-        try:
-            followed = await sequencer.follow(workplace.position.fetched)
-        except LinkError as error:
-            failures += 1
-            if failures == READ_ATTEMPTS:
-                book.note("link", f"the instrument is out of reach and works alone: {error}")
-            if clock.now() - heard > _UNHEARD_S:
-                raise CommunicationLost(f"not heard for {_UNHEARD_S:g} s: {error}") from error
-            await summons.sleep(clock.now() + alongside.look_s)
-            continue
-        if failures >= READ_ATTEMPTS:
-            book.note("link", f"the instrument is heard again, after {clock.now() - heard:.3g} s")
-        heard, failures = clock.now(), 0
-        if alongside.take(followed):
+    told = ""
+    while not workplace.summons.asked:
+        followed = await _patiently(lambda: sequencer.follow(workplace.position.fetched), workplace)
+        if followed is None or alongside.take(followed):
             return
-        if followed.state != told and (text := _NOTED.get(followed.state)) is not None:
-            book.note(followed.state, f"{text} ({followed.reason})")
+        if followed.state == "paused" and told != "paused":
+            workplace.book.note("paused", f"the instrument pauses; go on at the instrument ({followed.reason})")
         told = followed.state
         if not followed.more:
-            await summons.sleep(clock.now() + alongside.look_s)
-    await _leave(sequencer, alongside, workplace)
+            await workplace.summons.sleep(workplace.clock.now() + alongside.look_s)
 
 
-async def _leave(sequencer: SequencedChannel, alongside: Alongside, workplace: Workplace) -> None:
-    """Do what is asked: stop the instrument and fetch what it has, or leave it to work alone."""
-    summons = workplace.summons
-    if summons.end != "stop":
-        return
+async def _stop(sequencer: SequencedChannel, alongside: Alongside, workplace: Workplace) -> None:
+    """Stop the instrument, and fetch what it has recorded."""
     await sequencer.stop()
     try:
         for _ in range(_MOST_FETCHES):
@@ -93,7 +89,31 @@ async def _leave(sequencer: SequencedChannel, alongside: Alongside, workplace: W
             alongside.take_records(followed)
             if not followed.more and followed.state != "running":
                 break
-            await workplace.clock.sleep_until(workplace.clock.now() + (0.0 if followed.more else 0.1))
+            await workplace.clock.sleep_until(workplace.clock.now() + (0.0 if followed.more else _NOT_ALL_YET_S))
     except LinkError as error:
         workplace.book.note("link", f"the last records could not be fetched: {error}")
-    workplace.book.close_step(summons.why or "stop")
+    workplace.book.close_step(workplace.summons.why or "stop")
+
+
+async def _patiently(call: Callable[[], Awaitable[T]], workplace: Workplace) -> T | None:
+    """Ask an instrument that works alone until it answers; None where something is asked of the run before.
+
+    Raises ``CommunicationLost`` where it has not been heard for too long.
+    """
+    clock, summons, book = workplace.clock, workplace.summons, workplace.book
+    since, failures = clock.now(), 0
+    while not summons.asked:
+        try:
+            answer = await call()
+        except LinkError as error:
+            failures += 1
+            if failures == READ_ATTEMPTS:
+                book.note("link", f"the instrument is out of reach and works alone: {error}")
+            if clock.now() - since > _UNHEARD_S:
+                raise CommunicationLost(f"not heard for {_UNHEARD_S:g} s: {error}") from error
+            await summons.sleep(clock.now() + _RETRY_S)
+        else:
+            if failures >= READ_ATTEMPTS:
+                book.note("link", f"the instrument is heard again, after {clock.now() - since:.3g} s")
+            return answer
+    return None

@@ -114,7 +114,11 @@ class Bench:
 
     def resource(self, name: str) -> str:
         """VISA resource name of an instrument."""
-        return self.instruments[name].resource or f"TCPIP::{name}::5025::SOCKET"
+        entry = self.instruments[name]
+        if entry.resource is not None:
+            return entry.resource
+        serial = (entry.simulated or {}).get("link") == "serial"
+        return f"ASRL{name}::INSTR" if serial else f"TCPIP::{name}::5025::SOCKET"
 
     def backend(self, name: str, seed: int = 0) -> str:
         """PyVISA library specification through which an instrument is opened."""

@@ -15,11 +15,19 @@ if TYPE_CHECKING:
 
 INI_OPTION = MARKER = "galvanode_bench"
 
+pytest.register_assert_rewrite("galvanode.testing.conformance")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option of the ini file."""
     said = "bench file of the fixture 'bench', from the folder of the ini file, or a name in Galvanode's library"
     parser.addini(INI_OPTION, said, default="simulated")
+    group = parser.getgroup("galvanode")
+    group.addoption(
+        "--record-transcripts",
+        action="store_true",
+        help="write transcripts of drivers that are missing or no longer true anew, from the simulated instrument",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

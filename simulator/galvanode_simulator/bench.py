@@ -14,7 +14,7 @@ from galvanode.instrument.bench import Bench, Reference, read_bench
 from galvanode.instrument.family import families
 from galvanode.units import Ohms
 from galvanode_simulator.cells import CELLS, Cell, ResistorCell, build_cell
-from galvanode_simulator.family import CellChoice, Model, SimulatedUnit, UnitSettings, UnitSimulator
+from galvanode_simulator.family import CellChoice, Channel, Model, SimulatedUnit, UnitSettings, UnitSimulator
 from galvanode_simulator.noise import seeded
 from galvanode_simulator.shared_cell import SharedCell
 from galvanode_simulator.wire import Wire
@@ -46,6 +46,9 @@ class SimulatedInstrument:
     wire: Wire
     model: Any
     """The family's own ``Model``."""
+    cells: Mapping[str, Channel]
+    air: Mapping[str, Callable[[], float]]
+    """As in ``SimulatedUnit``."""
 
     def report_to(self, sink: EventSink | None) -> None:
         """Send the instrument's events to ``sink``."""
@@ -95,8 +98,17 @@ class _Builder:
         unit, settings = self._unit(name)
         driver = self.bench.instruments[name].driver
         wire = Wire(name, driver, unit.device, settings.faults)
-        resource = self.bench.resource(name)
-        return SimulatedInstrument(name, driver, resource, settings.link, settings.port, wire, unit.model)
+        return SimulatedInstrument(
+            name,
+            driver,
+            self.bench.resource(name),
+            settings.link,
+            settings.port,
+            wire,
+            unit.model,
+            unit.cells,
+            unit.air,
+        )
 
     def unit(self, name: str, place: tuple[str, ...]) -> SimulatedUnit:
         """Return the unit that is named at ``place``. Raises ``InvalidInput`` for one that waits for itself."""

@@ -103,6 +103,13 @@ class Wire:
         self._faults = [ActiveFault(fault) for fault in faults]
         self._playing: list[ActiveFault] = []
 
+    def attach(self, device: Device) -> None:
+        """Put another device at the end of the wire: one that listens in, or plays a part. Messages end as before."""
+        self.device = device
+        self.receive = device.receive
+        if self._talker is not None and isinstance(device, Talker):
+            self._talker = device
+
     @property
     def faulty(self) -> bool:
         """Whether messages must go through ``exchange`` rather than straight to ``receive``."""

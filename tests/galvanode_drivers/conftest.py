@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.galvanode_drivers.simulated import Bound, HandClock, bind, release
 
-from galvanode.clock import install_clock, process_clock
+from galvanode.instrument.family import families
+from galvanode.testing.instruments import Bound, HandClock, bound, time_by_hand
 
 
 @pytest.fixture
 def clock() -> Iterator[HandClock]:
-    before = process_clock()
-    hand = HandClock()
-    install_clock(hand)  # type: ignore[arg-type]
-    yield hand
-    install_clock(before)
+    with time_by_hand() as hand:
+        yield hand
 
 
 @pytest.fixture
 def bound_to(clock: HandClock, tmp_path: Path) -> Iterator[Callable[..., Bound]]:
-    """Open a driver by name, at its simulated instrument."""
-    made: list[Bound] = []
+    """Open the driver of a family by name, at its simulated instrument."""
+    with ExitStack() as stack:
 
-    def open_one(name: str, resource: str = "TCPIP::10.0.0.5::5025::SOCKET") -> Bound:
-        made.append(bind(name, tmp_path, clock, resource))
-        return made[-1]
+        def open_one(name: str, resource: str = "") -> Bound:
+            return stack.enter_context(bound(families()[name], tmp_path, clock, resource))
 
-    yield open_one
-    for bound in made:
-        release(bound, tmp_path)
+        yield open_one

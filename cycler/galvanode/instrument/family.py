@@ -42,12 +42,48 @@ class Options(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the conformance suite must know of a family to try it at its simulator."""
+    """What the conformance suite must know of a family to try it at its simulator.
+
+    Messages are bytes without what ends them; answers are whole.
+    """
 
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The ``options:`` section of the bench entry, as written."""
     simulated: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The ``simulated:`` section, as written."""
+    """The ``simulated:`` section, as written. The cell is a resistor of ``ohms``."""
+    resource: str = "TCPIP::10.0.0.5::5025::SOCKET"
+    ohms: float = 1000.0
+    envelope: tuple[float, float, float] = (-2.0, 2.0, 0.1)
+    """V, V and A, as in ``roles.Envelope``."""
+    current: float = 0.001
+    """A that the instrument can hold in the envelope; ``too_much`` is one that the envelope's voltages do not allow."""
+    too_much: float = 0.05
+    accuracy: float = 2e-3
+    """Part of a reading by which it may be wrong at these values."""
+    strangers: tuple[bytes, ...] = (b"ACME,WIDGET 9000,1,1.0\r\n", b"ERROR\r\n", b"\r\n", b"1\r\n", b"NA:CMD ERR\r\n")
+    """What other instruments answer to the question who they are."""
+    misfits: tuple[bytes, ...] = (
+        b"\r\n",
+        b",\r\n",
+        b"1\r\n",
+        b"1,2\r\n",
+        b"1,2,3,4,5,6,7\r\n",
+        b"a,b,c,d\r\n",
+        b"1;2;3;4\r\n",
+    )
+    """Answers that are no reading."""
+    left: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, tuple[bytes, ...]])
+    """Situation -> messages by which another program, or the front panel, left the instrument in it."""
+    settings: tuple[bytes, ...] = ()
+    """Messages by which another program changed what a reading is: ranges, filters, formats."""
+    switched_off: tuple[bytes, ...] = ()
+    """Messages by which somebody switches the output off, which the next reading must tell."""
+    stuck_output: bool = True
+    """Whether the simulator plays an output that does not switch off, and the driver can notice it."""
+    own_time: bool = True
+    """Whether a reading carries the instrument's own time."""
+    temperatures: tuple[float, float] = (233.15, 423.15)
+    """K, lowest and highest set point of the simulated chamber; one beyond is refused."""
 
 
 class Driver(Protocol):

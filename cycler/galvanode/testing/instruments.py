@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import pyvisa
 from galvanode.clock import install_clock, process_clock
 from galvanode.instrument.bench import Reference, open_bench, read_bench
 from galvanode.instrument.family import Family
+from galvanode.instrument.links.base import Place
 from galvanode.instrument.roles import Envelope
 from galvanode_simulator.bench import SimulatedInstrument
 from galvanode_simulator.cells import Cell
+from galvanode_simulator.faults import Fault
 from galvanode_simulator.wire import Device
 
 RESOURCE = "TCPIP::10.0.0.5::5025::SOCKET"
@@ -56,14 +58,33 @@ def time_by_hand() -> Generator[HandClock]:
         install_clock(before)
 
 
-@dataclass
-class Tap:
+class StandIn:
+    """A device in the place of another one, which it leaves to do all that passes no bytes."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+
+    def advance(self) -> None:
+        """Let simulated time pass inside the instrument until now."""
+        self.device.advance()
+
+    def play(self, fault: Fault, on: bool) -> None:
+        """Begin or end a fault of the instrument itself."""
+        self.device.play(fault, on)
+
+    def query_error(self, code: int) -> None:
+        """Note that the controller broke the message exchange."""
+        self.device.query_error(code)
+
+
+class Tap(StandIn):
     """A device with an ear on it: what was said, in order; ``instead`` may put another answer in its place."""
 
-    device: Any
-    heard: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
-    """``>`` and a message to the instrument, ``<`` and what it answered."""
-    instead: Callable[[bytes], bytes | None] = lambda message: None
+    def __init__(self, device: Any) -> None:
+        super().__init__(device)
+        self.heard: list[tuple[str, bytes]] = []
+        """``>`` and a message to the instrument, ``<`` and what it answered."""
+        self.instead: Callable[[bytes], bytes | None] = lambda message: None
 
     @property
     def sent(self) -> list[bytes]:
@@ -85,9 +106,6 @@ class Tap:
         if data:
             self.heard.append(("<", data))
         return data
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self.device, attribute)
 
 
 class Probe:
@@ -158,29 +176,35 @@ class Bound:
             holder.cell = cell
         return not probe.driven
 
+    def driver_at(self, place: Place) -> Any:
+        """Return another driver of the family, which reaches its instrument somewhere else: on a serial line, say."""
+        options = self.family.options.model_validate(dict(self.family.facts.options))
+        link = self.family.link(options).open(self.family.name, place)
+        return self.family.load_driver()(link, options)
+
     def air(self) -> float:
         """Temperature that a simulated chamber gives to the cells in it, K."""
         return self.instrument.air[self.address]()
 
 
 @contextmanager
-def bound(family: Family, folder: Path, clock: HandClock, resource: str = "") -> Iterator[Bound]:
+def bound(family: Family, folder: Path, clock: HandClock, resource: str = "") -> Generator[Bound]:
     """Open the driver of a family at its simulated instrument."""
     facts = family.facts
     path = folder / f"{family.name}.yaml"
     entry = {"driver": family.name, "resource": resource or facts.resource, "simulated": dict(facts.simulated)}
     if facts.options:
         entry["options"] = dict(facts.options)
-    path.write_text(json.dumps({"title": family.title, "instruments": {"unit": entry}}), encoding="utf-8")
+    path.write_text(json.dumps({"title": family.title, "instruments": {"it": entry}}), encoding="utf-8")
     bench = read_bench(path)
-    manager: Any = pyvisa.ResourceManager(bench.backend("unit"))
+    manager: Any = pyvisa.ResourceManager(bench.backend("it"))
     try:
-        instrument: SimulatedInstrument = manager.visalib.instruments["unit"]
+        instrument: SimulatedInstrument = manager.visalib.instruments["it"]
         tap = Tap(instrument.wire.device)
         instrument.wire.attach(tap)
         reference: Reference = next(iter(bench.references(family.role)))
         opened = open_bench(bench)
-        yield Bound(family, opened.units["unit"], reference.address, instrument, tap, clock, path)
+        yield Bound(family, opened.units["it"], reference.address, instrument, tap, clock, path)
     finally:
         manager.close()
 

@@ -28,5 +28,22 @@ FAMILY = Family(
     role="analyzer",
     options=EmStat4Options,
     link=_link,
-    facts=Facts(simulated={"cell": "resistor"}),
+    facts=Facts(
+        simulated={"cell": "resistor"},
+        left={
+            "halted": (b"h",),
+            "left on": (b"e", b"set_pgstat_mode 3", b"set_e 1", b"cell_on", b""),
+            "half a script sent": (b"e", b"set_pgstat_mode 3", b"set_e 1", b"cell_on"),
+            "half a loop sent": (b"e", b"var x", b"loop x < 1"),
+        },
+        settings=(
+            b"e",
+            b"var a",
+            b"set_pgstat_mode 3",
+            b"set_range ba 1n",
+            b"set_autoranging ba 1n 1n",
+            b"set_range ab 10m",
+            b"",
+        ),
+    ),
 )

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import pyvisa
-from tests.galvanode_drivers.simulated import HandClock
 
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.roles import Envelope, OutOfRange
 from galvanode.instrument.tasks import HoldCurrent, HoldVoltage, Impedance, OpenCircuit, Sweep, Task
+from galvanode.testing.instruments import HandClock
 from galvanode_simulator.bench import read_and_build
 from galvanode_simulator.emstat4.models import MODELS
 

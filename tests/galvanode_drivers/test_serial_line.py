@@ -13,7 +13,11 @@ from galvanode.instrument.links.lines import Lines
 from galvanode.testing.instruments import Bound
 from galvanode_simulator.links.serial_pty import AVAILABLE, SerialPort
 
-IN_LINES = [name for name, family in families().items() if isinstance(family.link(family.options.model_validate(dict(family.facts.options))), Lines)]
+IN_LINES = [
+    name
+    for name, family in families().items()
+    if isinstance(family.link(family.options.model_validate(dict(family.facts.options))), Lines)
+]
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="needs pseudo-terminals; this system has none")
 
 

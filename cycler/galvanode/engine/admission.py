@@ -20,7 +20,7 @@ def admit(program: Program, wiring: Wiring, envelope: Envelope, source: str) -> 
     """Refuse a program that the channel cannot carry out. Raises ``Refused`` with the recipe's line."""
     if wiring.sequencer is not None:
         try:
-            wiring.sequencer.refuse(schedule_of(program, envelope).schedule)
+            wiring.sequencer.refuse(schedule_of(program, envelope, has_chamber=wiring.chamber is not None).schedule)
         except CannotExpress as error:
             raise _refusal(source, error.line, error.what) from error
         return

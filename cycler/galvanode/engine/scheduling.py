@@ -41,6 +41,7 @@ from galvanode.recipe.program import (
     Program,
     SetChamber,
     Step,
+    Window,
 )
 
 _ENDS: dict[str, Literal["time", "voltage", "current", "current_magnitude", "charge", "energy"]] = {
@@ -63,9 +64,13 @@ class Scheduled:
     """Number of a scheduled step -> its instruction; a ladder's turns are steps of their own."""
 
 
-def schedule_of(program: Program, envelope: Envelope) -> Scheduled:
-    """Return the schedule of a program. Raises ``CannotExpress`` for the first line that only the host can do."""
-    maker = _Maker(program, envelope, dict(program.variables))
+def schedule_of(program: Program, envelope: Envelope, *, has_chamber: bool = False) -> Scheduled:
+    """Return the schedule of a program. Raises ``CannotExpress`` for the first line that only the host can do.
+
+    ``has_chamber`` leaves limits of the temperature to the host, which reads the chamber for as long as it follows; any
+    other channel must have a sensor for them.
+    """
+    maker = _Maker(program, envelope, has_chamber, dict(program.variables))
     items = maker.items(0, len(program.instructions))
     return Scheduled(Schedule(program.title, items), maker.instructions)
 
@@ -74,6 +79,7 @@ def schedule_of(program: Program, envelope: Envelope) -> Scheduled:
 class _Maker:
     program: Program
     envelope: Envelope
+    has_chamber: bool
     variables: dict[str, float]
     instructions: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -131,7 +137,7 @@ class _Maker:
                 rule.burst_every_s,
                 rule.burst_for_s,
             ),
-            _bounds(step),
+            _bounds(step, self.has_chamber),
             step.line,
         )
 
@@ -214,13 +220,14 @@ def _quantity(
     return _ENDS.get(condition.quantity)
 
 
-def _bounds(step: Step) -> Bounds:
+def _bounds(step: Step, has_chamber: bool) -> Bounds:
     limits = step.limits
+    temperature = Window() if has_chamber else limits.temperature
     return Bounds(
         voltage_min=limits.voltage.min,
         voltage_max=limits.voltage.max,
         current_min=limits.current.min,
         current_max=limits.current.max,
-        temperature_min=limits.temperature.min,
-        temperature_max=limits.temperature.max,
+        temperature_min=temperature.min,
+        temperature_max=temperature.max,
     )

@@ -12,11 +12,12 @@ from tests.galvanode.engine.test_run import ENVELOPE, after, program, step, when
 from galvanode.clock import JumpingClock
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
-from galvanode.engine.wiring import Wiring
+from galvanode.engine.wiring import ChamberControl, Wiring
 from galvanode.instrument.links.base import LinkTimeout
+from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.instrument.schedule import Current, Followed, Record, Repeat, Schedule, ScheduledStep, ScheduleState
-from galvanode.recipe.program import Condition, End, EndLoop, Loop, Program, Variable
+from galvanode.recipe.program import Condition, End, EndLoop, Limits, Loop, Program, Variable, Window
 
 HOUR = 3600.0
 
@@ -247,6 +248,35 @@ async def test_it_cannot_be_paused():
     run.pause()
     await ended(run)
     assert run.state == "completed"
+
+
+async def test_the_host_watches_the_temperature_of_a_chamber_and_the_instrument_is_not_asked_to():
+    async def set_temperature(kelvin: float) -> None: ...
+
+    async def read() -> ChamberReading:
+        return ChamberReading(300.0, 298.15, None)
+
+    sequencer = FakeSequencer(JumpingClock())
+    warm = lambda: 300.0 if sequencer.clock.now() < HOUR else 400.0  # noqa: E731
+    limits = Limits(voltage=Window(min=-5, max=5), temperature=Window(max=330.0))
+    wiring = Wiring(None, None, ChamberControl(set_temperature, read), sequencer)
+    long = program(step(until=(after(3 * HOUR),), limits=limits, poll_s=30.0))
+    run = Run("r7", long, ENVELOPE, wiring, sequencer.clock, temperature=warm)
+    await ended(run)
+    assert sequencer.schedule is not None
+    assert sequencer.schedule.steps[0].bounds.temperature_max is None
+    assert run.state == "tripped"
+    assert "temperature 400 K is above" in (run.end_reason or "")
+    assert sequencer.calls[-1] == "safe"
+    assert HOUR <= run.position.test_time_s <= HOUR + 120.0
+
+
+async def test_without_a_chamber_a_limit_of_the_temperature_is_the_instruments_to_watch():
+    sequencer = FakeSequencer(JumpingClock())
+    limits = Limits(voltage=Window(min=-5, max=5), temperature=Window(max=330.0))
+    await ended(make(program(step(limits=limits)), sequencer))
+    assert sequencer.schedule is not None
+    assert sequencer.schedule.steps[0].bounds.temperature_max == 330.0
 
 
 @pytest.mark.parametrize("state", ["protected", "stopped"])

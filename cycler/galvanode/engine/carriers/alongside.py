@@ -36,8 +36,11 @@ class Alongside:
 
     @property
     def look_s(self) -> float:
-        """s until the next look: as often as the recipe asks for, but not without need."""
-        poll_s = _SELDOM_S if self._step is None else self._step.poll_s
+        """s until the next look: as often as the recipe asks for, but not without need.
+
+        Nothing depends on it but what people see, and how soon a temperature trips: at full speed nobody looks.
+        """
+        poll_s = self._step.poll_s if self._step is not None and self._workplace.real_time else _SELDOM_S
         fastest = self._workplace.wiring.the_sequencer.capabilities.fastest_poll_s
         return max(fastest, min(poll_s, _SELDOM_S))
 

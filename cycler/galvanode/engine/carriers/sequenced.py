@@ -35,7 +35,8 @@ async def carry_out(program: Program, tag: str, workplace: Workplace, take_up: C
     leaves the instrument working, where the run is interrupted: the next engine takes it up. Raises ``Tripped`` where
     the instrument protects, or does what the program does not say.
     """
-    scheduled = schedule_of(program, workplace.envelope)
+    has_chamber = workplace.wiring.chamber is not None
+    scheduled = schedule_of(program, workplace.envelope, has_chamber=has_chamber)
     sequencer, p = workplace.wiring.the_sequencer, workplace.position
     alongside = Alongside(scheduled, workplace)
     if p.unix_time_s == 0.0:  # it may never have begun: nothing works alone yet that one should wait for

@@ -167,12 +167,14 @@ class NewareChannel:
             modes=frozenset({"rest", "current", "voltage"}),
             voltage=ratings.voltage,
             current=(-ratings.current, ratings.current),
-            fastest_poll_s=1.0,
+            fastest_poll_s=5.0,  # the server tells nothing younger
             current_floor=5e-4 * ratings.current,
         )
         self._envelope: Envelope | None = None
         self._file = StepFile(b"")
         self._tag: str | None = None
+        self._test = 0
+        """The server's number of the test; 0 until it is known."""
 
     @property
     def name(self) -> str:
@@ -209,7 +211,7 @@ class NewareChannel:
                 f"{self.name}: the server did not start {path}; it must see that file, and the log of the BTS client "
                 "says what it does not like"
             )
-        self._file, self._tag = file, tag
+        self._file, self._tag, self._test = file, tag, 0
 
     async def attached(self) -> str | None:
         """Return the barcode of what runs there, or was the last to run."""
@@ -217,7 +219,7 @@ class NewareChannel:
 
     def attach(self, schedule: Schedule, tag: str) -> None:
         """Follow what was started as that."""
-        self._file, self._tag = write_step_file(schedule, self.unit.ratings), tag
+        self._file, self._tag, self._test = write_step_file(schedule, self.unit.ratings), tag, 0
 
     async def follow(self, after: int) -> Followed:
         """Return the records after that, a thousand at most. Raises ``InstrumentError``, ``LinkError``."""
@@ -229,11 +231,11 @@ class NewareChannel:
                 f"{self.name}: {state.barcode!r} was started on it in the place of {self._tag!r}; its records are lost"
             )
         address = await self.unit.address(self.number)
-        stored = await self.unit.ask(protocol.stored(address), protocol.stored_reply)
-        records = await self._fetch(address, stored, after)
+        stored = None if state.status in _AT_WORK and self._test else await self._stored(address)
+        records = await self._fetch(address, after)
         last = records[-1].number if records else after
-        more = last < stored.rows
-        state_now, reason = await self._state(address, state, handed_over=stored.whole and not more)
+        more = len(records) >= protocol.MOST_ROWS - 1 if stored is None else last < stored.rows
+        state_now, reason = await self._state(address, state, handed_over=stored is None or (stored.whole and not more))
         now = Reading(state.voltage, state.current, None, False, None) if state_now == "running" else None
         return Followed(records, more, state_now, reason, now)
 
@@ -269,13 +271,19 @@ class NewareChannel:
             return "protected", f"protect (log code {code})"
         return _OVER[state.status], state.status
 
-    async def _fetch(self, address: Address, stored: protocol.Stored, after: int) -> list[Record]:
+    async def _stored(self, address: Address) -> protocol.Stored:
+        """Ask how much of the test there is. Raises ``InstrumentError`` if it is another test than it was."""
+        stored = await self.unit.ask(protocol.stored(address), protocol.stored_reply)
+        if self._test not in (0, stored.test):
+            raise InstrumentError(f"{self.name}: test {stored.test} has taken the place of test {self._test}")
+        self._test = stored.test
+        return stored
+
+    async def _fetch(self, address: Address, after: int) -> list[Record]:
         """Fetch what comes after a record. The one before is fetched with it: a step begins where its time does."""
-        if stored.rows <= after:
-            return []
         first = max(1, after)
         question = protocol.download(address, first, protocol.MOST_ROWS)
-        rows = await self.unit.ask(question, protocol.rows(first, stored.test))
+        rows = await self.unit.ask(question, protocol.rows(first, self._test))
         records: list[Record] = []
         before: protocol.Row | None = None
         for row in rows:

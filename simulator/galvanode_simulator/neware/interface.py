@@ -75,8 +75,7 @@ class NewareInterface:
         return MarkerFramer(FRAME_END)
 
     def receive(self, message: bytes) -> bytes:
-        """Execute one question and return the reply with its end."""
-        self.advance()
+        """Execute one question and return the reply with its end. Channels live when they are asked about."""
         try:
             text = message.decode("utf-8").strip()
             root = ET.fromstring(text) if "<!DOCTYPE" not in text else None  # noqa: S314  no document type, no entities
@@ -114,6 +113,7 @@ class NewareInterface:
     def _devices(self, root: ET.Element) -> list[str]:
         lines = ['  <serverip count="1">', '    <server ip="127.0.0.1" port="3306" />', "  </serverip>"]
         lines.append(f'  <middle count="{len(self._channels)}">')
+        self.advance()
         for (device, unit, place), channel in self._channels.items():
             where = f'ip="127.0.0.1" devtype="{DEVICE_TYPE}" devid="{device}" subdevid="{unit}" Channelid="{place}"'
             lines.append(f"    <channel {where}>{_word(channel.status in STARTABLE)}</channel>")
@@ -243,7 +243,10 @@ class NewareInterface:
         if asked is None:
             return (0, 0, 0), None
         address = (_integer(asked, "devid"), _integer(asked, "subdevid"), _integer(asked, "chlid"))
-        return address, self._channels.get(address)
+        channel = self._channels.get(address)
+        if channel is not None:
+            channel.live_until(process_clock().now())
+        return address, channel
 
 
 _MISSPELT = {"download": "donwload", "downloadlog": "donwloadlog"}

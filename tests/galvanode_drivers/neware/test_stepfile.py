@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from galvanode.instrument.roles import Envelope
@@ -170,9 +170,9 @@ def schedules(draw) -> Schedule:
             st.lists(inner, min_size=1, max_size=3),
             st.integers(2, 9),
         ),
-        max_leaves=8,
+        max_leaves=5,
     )
-    return _numbered(Schedule("t", tuple(draw(st.lists(tree, min_size=1, max_size=4)))))
+    return _numbered(Schedule("t", tuple(draw(st.lists(tree, min_size=1, max_size=3)))))
 
 
 def _numbered(schedule: Schedule) -> Schedule:
@@ -236,6 +236,7 @@ def order_of_file(file: list[FileStep], numbers: dict[int, int]) -> list[int]:
     return found
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50, deadline=None)
 @given(schedules())
 def test_the_instrument_reads_what_the_schedule_says(schedule):
     file = write_step_file(schedule, RATINGS)

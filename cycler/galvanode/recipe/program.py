@@ -387,6 +387,8 @@ class Program(_Plain):
     """As used, with units, for people: ``{"half_cycle": "30 min"}``."""
     variables: dict[str, float] = {}
     """Values that variables have when the program begins, SI: what ``Assign`` and ``Ask`` may change."""
+    auxiliaries: dict[str, str] = {}
+    """Name -> dimension of what it asks for beside voltage and current: the channel must have them."""
     analyses: tuple[str, ...] = ()
     """Names of ``galvanode.analysis`` to run on the data of this recipe."""
 

@@ -56,12 +56,12 @@ def _finite(value: float) -> float | None:
 def _limits(program: Program, area_m2: float) -> list[str]:
     """Return what trips the run, in words."""
     found: list[str] = []
-    for name in ("voltage", "current", "temperature"):
-        window = getattr(program.safety, name)
+    for name, window in program.safety.windows().items():
+        dimension = program.auxiliaries.get(name, name)
         if window.min is not None:
-            found.append(f"{name} below {format_quantity(window.min, name)}")
+            found.append(f"{name} below {format_quantity(window.min, dimension)}")
         if window.max is not None:
-            text = f"{name} above {format_quantity(window.max, name)}"
+            text = f"{name} above {format_quantity(window.max, dimension)}"
             if name == "current":
                 text += f" ({format_quantity(window.max / area_m2, 'current_density')})"
             found.append(text)

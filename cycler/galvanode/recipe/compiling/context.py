@@ -55,6 +55,16 @@ class Context:
     shelf: Shelf = field(default_factory=Shelf)
     """Where the recipe lies, with what stands beside it; None for a text without a file."""
 
+    auxiliaries: dict[str, str] = field(default_factory=dict[str, str])
+    """Name -> dimension of every auxiliary reading that the method, or what it calls, is about so far."""
+
+    def uses(self, name: str, dimension: str, path: DocumentPath) -> None:
+        """Note that an auxiliary reading is asked for. Raises ``InvalidInput`` where it was another quantity before."""
+        before = self.auxiliaries.setdefault(name, dimension)
+        if before != dimension:
+            said = f"takes '{name}' for {expected_words(dimension)}, which was {expected_words(before)} before"
+            raise self.error(path, f"{label(path)} {said}")
+
     def error(self, path: DocumentPath, message: str, key: bool = False) -> InvalidInput:
         """Return the error that a person sees for the value, or the key, at ``path``."""
         return self.document.error(path, message, key)
@@ -132,6 +142,10 @@ class Context:
         ``loosest_s`` is the longest ``check_every`` that it may ask for.
         """
         bounds = tightened(self.bounds, safety, origin, self.scope, self.document, path)
+        for name, window in safety.auxiliary.items():
+            for value in (window.min, window.max):
+                if value is not None:
+                    self.uses(name, value.dimension, (*path, "auxiliary", name))
         if safety.check_every is None:
             return replace(self, bounds=bounds)
         at = (*path, "check_every")

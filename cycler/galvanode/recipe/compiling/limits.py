@@ -52,9 +52,10 @@ def tightened(
     between a lower and an upper one.
     """
     windows: dict[str, dict[str, float]] = {}
+    allowed = outer.limits.windows()
     for bound in _bounds(safety):
         at = (*path, *bound.path)
-        window: Window = getattr(outer.limits, bound.quantity)
+        window = allowed.get(bound.quantity, Window())
         try:
             ends = _ends(bound, window, outer.origin, scope)
         except ValueError as problem:
@@ -66,8 +67,8 @@ def tightened(
             raise document.error(at, said)
     if not windows:
         return outer
-    updated = {quantity: getattr(outer.limits, quantity).model_copy(update=ends) for quantity, ends in windows.items()}
-    return Bounds(outer.limits.model_copy(update=updated), origin)
+    updated = {name: allowed.get(name, Window()).model_copy(update=ends) for name, ends in windows.items()}
+    return Bounds(Limits.of(allowed | updated), origin)
 
 
 def _ends(bound: _Bound, window: Window, origin: str, scope: Scope) -> dict[str, float]:
@@ -93,7 +94,7 @@ def _clamped(number: float, window: Window) -> float:
 
 @dataclass(frozen=True)
 class _Bound:
-    path: tuple[str, str]
+    path: tuple[str, ...]
     quantity: str
     dimension: str
     value: Value
@@ -107,6 +108,11 @@ def _bounds(safety: Safety) -> Iterator[_Bound]:
             value = None if window is None else getattr(window, end)
             if value is not None:
                 yield _Bound((quantity, end), quantity, quantity, value)
+    for name, window in safety.auxiliary.items():
+        for end in ("min", "max"):
+            value = getattr(window, end)
+            if value is not None:
+                yield _Bound(("auxiliary", name, end), name, value.dimension, value)
     if safety.current is not None and safety.current.max is not None:
         alone = safety.current.min is None
         if safety.current.min is not None:

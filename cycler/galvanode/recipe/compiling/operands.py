@@ -14,7 +14,7 @@ from galvanode.recipe.compiling.limits import lies_in, window_text
 from galvanode.recipe.compiling.scope import Found, Late, Rungs
 from galvanode.recipe.language.arithmetic import scaled
 from galvanode.recipe.language.condition import All, Asked, Comparison, Detect, Some, Until
-from galvanode.recipe.language.known import DETECTORS, Measured
+from galvanode.recipe.language.known import AUXILIARY, DETECTORS, Measured
 from galvanode.recipe.language.values import C_RATE, Value, expected_words, show_dimension
 from galvanode.recipe.program import (
     FAIL,
@@ -235,6 +235,8 @@ def _of_measured(
     asked: Comparison, measured: Measured, path: DocumentPath, context: Context, *, magnitude: bool, limited: bool
 ) -> Condition:
     quantity = measured.quantity
+    if asked.name.startswith(AUXILIARY):
+        context.uses(quantity, measured.dimensions[0], path)
     if magnitude and quantity == "current":
         quantity = "current_magnitude"
     without_sign = asked.magnitude or quantity == "current_magnitude"

@@ -24,7 +24,7 @@ from galvanode.recipe.language.expression import (
     show,
     walk,
 )
-from galvanode.recipe.language.known import DETECTORS, MEASURED, Measured
+from galvanode.recipe.language.known import AUXILIARY, DETECTORS, MEASURED, Measured, auxiliary
 from galvanode.recipe.language.values import Value, read_any, read_value, shown_as, value_of
 from galvanode.units import Quantity
 
@@ -58,6 +58,8 @@ class Comparison:
     @property
     def measured(self) -> Measured | None:
         """What is measured for it; None for a comparison of values."""
+        if self.name.startswith(AUXILIARY) and isinstance(self.value, Quantity):
+            return auxiliary(self.name, self.value.dimension)
         return MEASURED.get(self.name)
 
 
@@ -140,7 +142,7 @@ def _asked(node: Node, where: Where) -> Asked:
         if where == "if":
             raise ValueError(f"; '{node.name}' is told from the readings of a step: use it in 'until' or 'stop_when'")
         return Detect(node.name, {})
-    if isinstance(node, Bare) and node.name not in MEASURED:
+    if isinstance(node, Bare) and node.name not in MEASURED and not node.name.startswith(AUXILIARY):
         raise ValueError(
             f"; '{node.name[:40]}' is not measured and no detector{_close(node.name, [*MEASURED, *DETECTORS])}"
         )
@@ -160,7 +162,7 @@ def _comparison(node: Compare, where: Where) -> Comparison:
     if sides[0] is None or (where == "if" and _bare(node.right)):
         return _of_values(node, comparison, names, where)
     name, magnitude = sides[0]
-    measured = MEASURED[name]
+    measured = MEASURED[name] if name in MEASURED else _auxiliary(name, node.right)
     if _bare(node.right):
         said = f"'{_bare(node.right)[0]}' is measured too; expected numbers with units and names with '$' beside it"
         raise ValueError(f"; {said}")
@@ -177,6 +179,17 @@ def _comparison(node: Compare, where: Where) -> Comparison:
         over=_over(node, name, measured),
         of_cycle=_of_cycle(node, name),
     )
+
+
+def _auxiliary(name: str, value: Node) -> Measured:
+    """Return what an auxiliary reading is: of the dimension that it is compared with."""
+    number = _value(value, ()) if isinstance(value, Written) else None
+    if not isinstance(number, Quantity):
+        raise ValueError(f"; expected '{name}' beside a number with its unit, which tells what it is")  # noqa: TRY004
+    try:
+        return auxiliary(name, number.dimension)
+    except ValueError as problem:
+        raise ValueError(f"; {problem}") from None
 
 
 def _of_values(node: Compare, comparison: Symbol, names: list[str], where: Where) -> Comparison:
@@ -215,6 +228,10 @@ def _bare(node: Node) -> list[str]:
 def _check_name(name: str, where: Where) -> None:
     if name in DETECTORS:
         raise ValueError(f"; '{name}' is a detector, which is compared with nothing")
+    if name.startswith(AUXILIARY):
+        if where == "if":
+            raise ValueError(f"; '{name}' is compared while a step runs: use it in 'until' or 'stop_when'")
+        return
     measured = MEASURED.get(name)
     if measured is None:
         raise ValueError(f"; '{name[:40]}' is not measured{_close(name, MEASURED)}")

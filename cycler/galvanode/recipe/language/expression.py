@@ -109,7 +109,7 @@ VALUE.3: /{_VALUE}/
 RATE.3: /C\s*\/\s*\d+(?:\.\d*)?(?![A-Za-z])/
 REFERENCE: /\$[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?/
 FUNCTION.2: /(?:min|max|abs|sqrt)(?=\s*\()/
-NAME.1: /d[VIT]\/dt\b|[A-Za-z_][A-Za-z0-9_]*/
+NAME.1: /d[VIT]\/dt\b|auxiliary\.[A-Za-z][A-Za-z0-9_]*|[A-Za-z_][A-Za-z0-9_]*/
 COMPARISON: ">=" | "<=" | ">" | "<"
 _AND.4: /and\b/i
 _OR.4: /or\b/i

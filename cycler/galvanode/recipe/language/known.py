@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from galvanode.quantities import QUANTITIES, Quantity
+from galvanode.quantities import QUANTITIES, Auxiliary, Quantity
 from galvanode.recipe.language.values import NUMBER
 
 
@@ -45,6 +45,15 @@ MEASURED: dict[str, Measured] = {
     word: Measured(entry, dimensions) for entry in QUANTITIES for word, dimensions in entry.words.items()
 }
 """By the name that a recipe uses."""
+
+AUXILIARY = "auxiliary."
+"""What the name of an auxiliary reading begins with in a condition: ``auxiliary.t_surface``."""
+
+
+def auxiliary(name: str, dimension: str) -> Measured:
+    """Return what a condition about an auxiliary reading, named as there, is about. Raises ``ValueError``."""
+    return Measured(Auxiliary(name.removeprefix(AUXILIARY), dimension).quantity, (dimension,))
+
 
 CELL: dict[str, str] = {
     "area": "area",

@@ -98,7 +98,8 @@ def value(*dimensions: str) -> str:
 
 
 _COMPARISON = r"\s*(?:>=|<=|>|<|\u2264|\u2265)\s*"
-_ANY_MEASURED = "|".join(sorted((*MEASURED, *DETECTORS), key=len, reverse=True))
+_AUXILIARY = r"auxiliary\.[A-Za-z][A-Za-z0-9_]*"
+_ANY_MEASURED = "|".join((_AUXILIARY, *sorted((*MEASURED, *DETECTORS), key=len, reverse=True)))
 
 
 def _simple() -> str:
@@ -107,10 +108,15 @@ def _simple() -> str:
     for name, measured in MEASURED.items():
         names.setdefault(measured.dimensions, []).append(name)
     more = rf"(?:\s+over\s+{quantity('time')}|\s+of\s+cycle\s+\d+)?"
-    return "|".join(
-        rf"(?:{_either(known)}){_COMPARISON}{quantity(*dimensions)}{more}"
-        rf"|{quantity(*dimensions)}{_COMPARISON}(?:{_either(known)})"
-        for dimensions, known in names.items()
+    auxiliary = rf"(?:{_either([_AUXILIARY])}){_COMPARISON}[^<>$]*\d[^<>$]*"
+    return (
+        auxiliary
+        + "|"
+        + "|".join(
+            rf"(?:{_either(known)}){_COMPARISON}{quantity(*dimensions)}{more}"
+            rf"|{quantity(*dimensions)}{_COMPARISON}(?:{_either(known)})"
+            for dimensions, known in names.items()
+        )
     )
 
 

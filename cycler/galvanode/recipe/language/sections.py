@@ -8,7 +8,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic import model_validator as validator
 
 from galvanode.document import Section, place_of
+from galvanode.quantities import Auxiliary
 from galvanode.recipe.language.values import (
+    AnyQuantity,
     ChargeChange,
     CurrentCeiling,
     CurrentChange,
@@ -78,6 +80,13 @@ class TemperatureWindow(_Window):
     max: Temperature | None = None
 
 
+class AuxiliaryWindow(_Window):
+    """Of one auxiliary reading, in its own unit."""
+
+    min: AnyQuantity | None = None
+    max: AnyQuantity | None = None
+
+
 class Safety(Section):
     """Limits that trip the run."""
 
@@ -85,9 +94,26 @@ class Safety(Section):
     current: CurrentWindow | None = None
     current_density: DensityWindow | None = None
     temperature: TemperatureWindow | None = None
+    auxiliary: dict[str, AuxiliaryWindow] = Field(
+        default={}, description="Of what the channel reads beside voltage and current, by name."
+    )
     check_every: Interval | None = Field(
         default=None, description="The longest time between two readings; 10 s if nothing is said."
     )
+
+    @validator(mode="after")
+    def _auxiliaries(self) -> Self:
+        for name, window in self.auxiliary.items():
+            dimensions = {bound.dimension for bound in (window.min, window.max) if bound is not None}
+            if not dimensions:
+                raise place_of(("auxiliary", name), f"'{name}' has no bound; expected 'min', 'max' or both", key=True)
+            if len(dimensions) > 1:
+                raise place_of(("auxiliary", name, "max"), f"'{name}.max' is of another dimension than its 'min'")
+            try:
+                Auxiliary(name, dimensions.pop())
+            except ValueError as problem:
+                raise place_of(("auxiliary", name), str(problem), key=True) from None
+        return self
 
     @validator(mode="after")
     def _one_current(self) -> Self:

@@ -265,6 +265,7 @@ def shown_as(name: str) -> WithJsonSchema:
     return WithJsonSchema({"described": name})
 
 
+AnyQuantity = Annotated[Quantity, PlainValidator(read_any), WithJsonSchema({"type": "string"})]
 Voltage = Annotated[Value, _reader(*VOLTAGES), shown_as("voltage")]
 VoltageChange = Annotated[Value, _positive("voltage", "a voltage above 0, such as '1 mV'"), shown_as("voltage_change")]
 Current = Annotated[Value, _reader("current"), shown_as("current")]

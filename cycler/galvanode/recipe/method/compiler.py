@@ -50,5 +50,6 @@ def compile_recipe(recipe: Recipe, cell: CellUnderTest, parameters: Mapping[str,
         safety=context.bounds.limits,
         parameters={name: value.text for name, value in values.items()},
         variables=initially,
+        auxiliaries=context.auxiliaries,
         analyses=tuple(dict.fromkeys(name for one in (recipe, *calls.recipes) for name in one.analyses)),
     )

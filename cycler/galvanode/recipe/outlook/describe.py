@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from galvanode.recipe.compiling.limits import window_text
@@ -60,6 +61,7 @@ def describe(program: Program) -> list[Row]:
 class _Table:
     def __init__(self, program: Program) -> None:
         self._instructions = program.instructions
+        self._auxiliaries = program.auxiliaries
         self._ladders: dict[str, tuple[float, ...]] = {}
         self.rows: list[Row] = []
         self._block(0, len(program.instructions), 0)
@@ -144,7 +146,8 @@ class _Table:
             setpoint += f", at most {self._operand(step.current_limit, 'current')}"
         ends = _either([*(self._end(end) for end in step.until), *([own_end] if own_end else [])])
         name = step.name if step.instrument is None else f"{step.name} ({step.instrument})"
-        return Row(indent, step.step_id, name, setpoint, ends, record, _limits(step.limits), step.line)
+        limits = _limits(step.limits, self._auxiliaries)
+        return Row(indent, step.step_id, name, setpoint, ends, record, limits, step.line)
 
     def _chamber(self, chamber: SetChamber, indent: int) -> Row:
         ends, soak = "at once", chamber.soak
@@ -291,16 +294,15 @@ def _record(record: Record) -> str:
     return ", ".join(parts)
 
 
-def _limits(limits: Limits) -> str:
-    return ", ".join(
-        window_text(window, quantity, area=1.0)
-        for quantity, window in (
-            ("voltage", limits.voltage),
-            ("current", limits.current),
-            ("temperature", limits.temperature),
-        )
+def _limits(limits: Limits, auxiliaries: Mapping[str, str]) -> str:
+    texts = [
+        f"{name} {window_text(window, auxiliaries[name], area=1.0)}"
+        if name in auxiliaries
+        else window_text(window, name, area=1.0)
+        for name, window in limits.windows().items()
         if window.min is not None or window.max is not None
-    )
+    ]
+    return ", ".join(texts)
 
 
 def _short(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -161,8 +161,13 @@ class ChamberModel:
         """Whether heater and refrigerator work; without them the air drifts to the room's."""
         return self.mode in ("CONSTANT", "RUN")
 
+    @property
+    def idle_lag(self) -> float:
+        """Without the compressor, the walls take an hour to warm up. s."""
+        return 10.0 * self.time_constant
+
     @classmethod
-    def of(cls, settings: ChamberSettings, seed: int) -> ChamberModel:
+    def of(cls, settings: ChamberSettings, seed: int) -> Self:
         """Return the chamber that a bench file describes."""
         return cls(seed, settings.ambient, settings.ramp, settings.time_constant, settings.highest, settings.lowest)
 
@@ -212,8 +217,7 @@ class ChamberModel:
         target = self.setpoint if self.controlled else self.ambient
         if duration <= 0.0 or self._air == target:
             return
-        # Without the compressor, the walls take an hour to warm up.
-        lag = self.time_constant if self.controlled else 10.0 * self.time_constant
+        lag = self.time_constant if self.controlled else self.idle_lag
         self._air = follow(self._air, target, duration, self.ramp, lag)
         if abs(self._air - target) < _SETTLED_K:
             self._air = target

@@ -1,41 +1,80 @@
-"""Admission: a program that the channel's instruments cannot carry out is refused before anything is sent."""
+"""Admission: a program that the channel's instruments cannot carry out is refused before anything is sent.
+
+What the instruments say of themselves is all that is looked at, so that it can be done in another process.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from galvanode.engine.scheduling import schedule_of
 from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import Refused
-from galvanode.instrument.roles import Capabilities, Envelope
+from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, ScriptedChannel
 from galvanode.instrument.schedule import CannotExpress
 from galvanode.recipe.program import Formula, ImpedancePlan, Loop, Operand, Program, Result, SetChamber, Step, Variable
+
+
+@dataclass(frozen=True)
+class _Said:
+    """An instrument, as far as it says what it can do."""
+
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a channel can do, in the instruments' own words."""
+
+    cycler: Capabilities | None
+    analyzer: Capabilities | None
+    chamber: bool
+    alone: bool = False
+    """Its instrument is handed the whole program, and asked by itself whether it can (``admit_whole``)."""
+
+    @classmethod
+    def of(cls, wiring: Wiring) -> Offer:
+        """Return what is wired to a channel."""
+        cycler, analyzer = wiring.capabilities("cycler"), wiring.capabilities("analyzer")
+        return cls(cycler, analyzer, wiring.chamber is not None, wiring.sequencer is not None)
+
+    def wiring(self) -> Wiring:
+        """Return a wiring that can be asked who carries out what, and for nothing else."""
+        cycler, analyzer = (None if item is None else _Said(item) for item in (self.cycler, self.analyzer))
+        return Wiring(cast(CyclerChannel | None, cycler), cast(ScriptedChannel | None, analyzer))
+
 
 _Ladders = dict[str, tuple[float, ...]]
 
 
-def admit(program: Program, wiring: Wiring, envelope: Envelope, source: str) -> None:
+def admit(program: Program, offer: Offer, source: str) -> None:
     """Refuse a program that the channel cannot carry out. Raises ``Refused`` with the recipe's line."""
-    if wiring.sequencer is not None:
-        try:
-            wiring.sequencer.refuse(schedule_of(program, envelope, has_chamber=wiring.chamber is not None).schedule)
-        except CannotExpress as error:
-            raise _refusal(source, error.line, error.what) from error
-        return
     ladders: _Ladders = {}
+    wiring = offer.wiring()
     for instruction in program.instructions:
         if isinstance(instruction, Loop):
             ladders.update(instruction.ladder)
         elif isinstance(instruction, SetChamber):
-            if wiring.chamber is None:
+            if not offer.chamber:
                 raise _refusal(source, instruction.line, "this channel has no chamber")
         elif isinstance(instruction, Step):
             try:
                 _admit_step(instruction, wiring, ladders)
             except (NotWired, _Beyond) as error:
                 raise _refusal(source, instruction.line, str(error)) from error
+
+
+def admit_whole(program: Program, wiring: Wiring, envelope: Envelope, source: str) -> None:
+    """Refuse a program that an instrument cannot be handed as a whole. Raises ``Refused`` with the recipe's line."""
+    try:
+        schedule = schedule_of(program, envelope, has_chamber=wiring.chamber is not None).schedule
+        wiring.the_sequencer.refuse(schedule)
+    except CannotExpress as error:
+        raise _refusal(source, error.line, error.what) from error
 
 
 class _Beyond(Exception):

@@ -10,6 +10,7 @@ from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.clock import Clock
 from galvanode.engine.chambers import Chambers
 from galvanode.engine.commits import Commits
+from galvanode.engine.compiling import Compiler, let_go, put_together
 from galvanode.engine.contract import ChannelState
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
@@ -36,11 +37,14 @@ _CELSIUS = column_of("temperature").shown
 class Channels:
     """What happens on the channels of a bench."""
 
-    def __init__(self, bench: OpenBench, table: Table, chambers: Chambers, commits: Commits, clock: Clock) -> None:
+    def __init__(
+        self, bench: OpenBench, table: Table, chambers: Chambers, commits: Commits, compiler: Compiler, clock: Clock
+    ) -> None:
         self._bench = bench
         self._table = table
         self._chambers = chambers
         self._commits = commits
+        self._compiler = compiler
         self._clock = clock
         self._closing = False
         self._endings: set[asyncio.Task[None]] = set()
@@ -124,14 +128,14 @@ class Channels:
             await self._commits.write(self._commits.journal.commit, commits)
         return bool(commits)
 
-    def take_up(self, record: RunRecord) -> None:
+    async def take_up(self, record: RunRecord) -> None:
         """Take up a run that an earlier engine left; what cannot be taken up is said and left as it is."""
         channel = self._table.get(record.channel)
         try:
             if channel is None:
                 raise Refused(f"the bench has no channel {record.channel!r} any more")
             self._refuse_to_take_up(record, channel)
-            program = Program.model_validate_json(record.program_json)
+            program = await put_together(await self._compiler.take_apart(record.program_json))
             under_test = parse_cell(record.cell_text, record.cell_name)
             position = Position.from_json(record.position_json) if record.position_json else None
         except (GalvanodeError, ValueError) as error:
@@ -194,6 +198,7 @@ class Channels:
         if channel.state != "idle":
             channel.forsaken = True
             self._commits.background.spawn(self._recover(channel), f"recovery of {channel.name}")
+        self._commits.background.spawn(let_go(list(run.program.instructions)), f"memory of {run.id}")
 
     async def _recover(self, channel: Channel) -> None:
         """Go on trying to make a channel safe, in the open, until it is."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from pathlib import Path
 
 from filelock import FileLock
 
 from galvanode.clock import SIMULATED_EPOCH_UNIX, Clock, SystemClock, install_clock, simulated_clock
+from galvanode.engine.compiling import ApartCompiler, BesideCompiler, Compiler
 from galvanode.engine.control import ControlServer
 from galvanode.engine.heartbeat import beat
 from galvanode.engine.signals import ending_signals
 from galvanode.engine.station import Station
+from galvanode.engine.workbench import WorkLost
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, open_bench, read_bench
 from galvanode.store.journal import Journal
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LOCK_FILE = "engine.lock"
 _LOCK_WITHIN_S = 10.0
+_WARM_UP_AFTER_S = 2.0
 
 
 async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, seed: int, resume: bool = True) -> None:
@@ -59,18 +63,29 @@ async def _serve(
         last = journal.last_unix_time_s()
         clock = simulated_clock(speed, SIMULATED_EPOCH_UNIX if last is None else last)
     install_clock(clock)
-    station = Station(journal, open_bench(bench, seed), clock, seed, resume=resume)
+    compiler = ApartCompiler() if speed is None else BesideCompiler()
+    station = Station(journal, open_bench(bench, seed), clock, seed, resume=resume, compiler=compiler)
     control = ControlServer(data_dir, station.ask)
     try:
         await station.start()
         await control.start()
+        gc.freeze()  # what is there now stays: a round of the garbage collector over it would hold up every reading
+        warm_up = asyncio.ensure_future(_warm_up(compiler))
         await asyncio.wait([heart, ending], return_when=asyncio.FIRST_COMPLETED)
+        warm_up.cancel()
         if heart.done():
             logger.error("the supervisor is gone: making every channel safe and ending")
     finally:
         ending.cancel()
         await station.close()
         await control.close()
+
+
+async def _warm_up(compiler: Compiler) -> None:
+    """Get the compiler ready once everything else has begun."""
+    await asyncio.sleep(_WARM_UP_AFTER_S)
+    with contextlib.suppress(WorkLost):  # it is started again when it is needed
+        await compiler.warm_up()
 
 
 def refuse_acceleration(bench: Bench, speed: float | None) -> None:

@@ -7,15 +7,14 @@ import hashlib
 import math
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.clock import Clock
-from galvanode.engine.admission import admit
+from galvanode.engine.admission import Offer, admit_whole
 from galvanode.engine.chambers import Chambers, sets_the_chamber
 from galvanode.engine.channels import Channels, envelope_of
 from galvanode.engine.commits import Commits
+from galvanode.engine.compiling import Compiled, Compiler, put_together
 from galvanode.engine.contract import (
     Answer,
     Commanded,
@@ -37,7 +36,6 @@ from galvanode.engine.errors import Unanswerable
 from galvanode.engine.run import Run
 from galvanode.engine.table import Channel, Table
 from galvanode.errors import Refused
-from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.program import Program
 from galvanode.store.records import NewRun
 
@@ -56,6 +54,7 @@ class Requests:
         channels: Channels,
         chambers: Chambers,
         commits: Commits,
+        compiler: Compiler,
         clock: Clock,
         *,
         seed: int,
@@ -69,7 +68,7 @@ class Requests:
         self._seed = seed
         self._simulated = simulated
         self._started_unix = clock.unix()
-        self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._compiler = compiler
         self._methods: dict[type[Request[Any]], Callable[[Any], Awaitable[Answer]]] = {
             Status: self._status,
             Submit: self._submit,
@@ -83,10 +82,6 @@ class Requests:
     async def carry_out(self, request: Request[Any]) -> Answer:
         """Carry out a request. Raises ``GalvanodeError`` where that cannot be done."""
         return await self._methods[type(request)](request)
-
-    def close(self) -> None:
-        """Give the threads back."""
-        self._compiler.shutdown()
 
     # --- the way of a stop -------------------------------------------------------------------------------
 
@@ -187,11 +182,14 @@ class Requests:
             await self._chambers.refuse_if_failing(channel)
             if self._commits.failing:
                 raise Refused("samples cannot be stored at present; see to the disk of the data directory")
-            program, cell = await self._commits.beside(self._compiler, _compile, request)
-            envelope = envelope_of(cell, channel.wiring)
-            admit(program, channel.wiring, envelope, request.recipe_name)
+            with self._clock.actor():  # simulated time stands still meanwhile
+                compiled = await self._compiler.compile(request, Offer.of(channel.wiring))
+                program = await put_together(compiled.parts)
+                envelope = envelope_of(compiled.cell, channel.wiring)
+                if channel.wiring.sequencer is not None:
+                    await asyncio.to_thread(admit_whole, program, channel.wiring, envelope, request.recipe_name)
             self._chambers.refuse_if_shared(channel, sets_the_chamber(program))
-            run_id = await self._record(request, channel, program, cell)
+            run_id = await self._record(request, channel, program, compiled)
             self._channels.refuse_if_closing()
             channel.recipe_name, channel.cell_name = request.recipe_name, request.cell_name
             self._channels.begin(channel, run_id, program, envelope)
@@ -199,7 +197,7 @@ class Requests:
             channel.submitting = False
         return Submitted(run=run_id)
 
-    async def _record(self, request: Submit, channel: Channel, program: Program, cell: CellUnderTest) -> str:
+    async def _record(self, request: Submit, channel: Channel, program: Program, compiled: Compiled) -> str:
         """Store the run before anything of it happens; return its name."""
         new = NewRun(
             channel=request.channel,
@@ -209,12 +207,12 @@ class Requests:
             cell_name=request.cell_name,
             cell_text=request.cell,
             parameters=program.parameters,
-            program_json=program.model_dump_json(),
+            program_json=compiled.text,
             seed=self._seed,
             speed=self._clock.speed,
             instrument=channel.identity,
             created_unix_s=self._clock.unix(),
-            area_m2=cell.area,
+            area_m2=compiled.cell.area,
             analyses=program.analyses,
             auxiliaries=channel.wiring.auxiliaries,
         )
@@ -240,9 +238,3 @@ def _is_safe(run: Run) -> bool:
 
 def _not_under_way(run: str) -> Refused:
     return Refused(f"no run {run!r} is under way")
-
-
-def _compile(request: Submit) -> tuple[Program, CellUnderTest]:
-    cell = parse_cell(request.cell, request.cell_name)
-    recipe = parse_recipe(request.recipe, request.recipe_name, request.files)
-    return compile_recipe(recipe, cell, request.parameters), cell

@@ -8,6 +8,7 @@ from galvanode.clock import Clock
 from galvanode.engine.chambers import Chambers
 from galvanode.engine.channels import Channels
 from galvanode.engine.commits import Commits
+from galvanode.engine.compiling import BesideCompiler, Compiler
 from galvanode.engine.contract import A, Request
 from galvanode.engine.requests import Requests
 from galvanode.engine.table import Table
@@ -18,18 +19,30 @@ from galvanode.store.journal import Journal
 class Station:
     """All channels of a bench, served by one event loop."""
 
-    def __init__(self, journal: Journal, bench: OpenBench, clock: Clock, seed: int = 0, *, resume: bool = True) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        bench: OpenBench,
+        clock: Clock,
+        seed: int = 0,
+        *,
+        resume: bool = True,
+        compiler: Compiler | None = None,
+    ) -> None:
+        """``compiler`` is where recipes are compiled; without one that is a thread of this process."""
+        self._compiler = compiler or BesideCompiler()
         self.table = Table()
         self.commits = Commits(journal, self.table, clock)
         self._bench = bench
         self._resume = resume
         self._chambers = Chambers(bench, self.table, self.commits, clock)
-        self._channels = Channels(bench, self.table, self._chambers, self.commits, clock)
+        self._channels = Channels(bench, self.table, self._chambers, self.commits, self._compiler, clock)
         self._requests = Requests(
             self.table,
             self._channels,
             self._chambers,
             self.commits,
+            self._compiler,
             clock,
             seed=seed,
             simulated=not bench.bench.outside_simulation(),
@@ -42,7 +55,7 @@ class Station:
         unfinished = await self.commits.write(self.commits.journal.unfinished)
         for record in reversed(unfinished):  # the newest of a channel counts
             if self._resume:
-                self._channels.take_up(record)
+                await self._channels.take_up(record)
             else:
                 self._channels.leave_alone(record, "the command that ran last takes up no earlier run")
         self.commits.start()
@@ -51,7 +64,7 @@ class Station:
         """Interrupt every run, make the channels safe, commit, and give everything back."""
         await self._channels.close()
         await self.commits.close()
-        self._requests.close()
+        await self._compiler.close()
         await self._bench.close()
 
     async def ask(self, request: Request[A]) -> A:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from galvanode.engine.contract import Commanded, Pause, Resume, Stop, StopAll, Stopped, StoppedAll, Submit, Submitted
+from galvanode.engine.workbench import Workbench
 from galvanode.service import checking, library, metrics
 from galvanode.service.engine_link import EngineLink
 from galvanode.service.live import LiveStream
@@ -26,12 +27,13 @@ from galvanode.service.problems import Busy
 from galvanode.service.records import Records
 
 MAX_CHECKS_WAITING = 8
+_LONG = 16_384
+"""Characters of a recipe from which on checking it takes a noticeable time."""
 
 
-def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Path) -> APIRouter:
+def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Path, checks: Checks) -> APIRouter:
     """Return the routes."""
     routes = APIRouter()
-    checks = _Checks()
 
     @routes.get("/healthz", tags=["station"])
     async def health() -> Health:
@@ -101,12 +103,13 @@ def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Pa
     return routes
 
 
-class _Checks:
-    """Checks of recipes, one at a time in a thread: a large one takes a while."""
+class Checks:
+    """Checks of recipes, one at a time; a long text in a process of its own, so that nobody waits for it here."""
 
     def __init__(self) -> None:
         self._one = asyncio.Lock()
         self._waiting = 0
+        self._workbench = Workbench()
 
     async def check(self, request: CheckRequest) -> Schedule:
         """Return the schedule; raise ``InvalidInput`` or ``Busy``."""
@@ -115,6 +118,12 @@ class _Checks:
         self._waiting += 1
         try:
             async with self._one:
-                return await asyncio.to_thread(checking.check, request)
+                if len(request.recipe) < _LONG:
+                    return await asyncio.to_thread(checking.check, request)
+                return await self._workbench.do(checking.check, request)
         finally:
             self._waiting -= 1
+
+    async def close(self) -> None:
+        """End the process, if there is one."""
+        await self._workbench.close()

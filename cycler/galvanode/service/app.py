@@ -51,6 +51,7 @@ def create_app(
     records = Records(data_dir)
     engine = EngineLink(client, records.area_of, records.question_of)
     live = LiveStream(engine, records)
+    checks = api_control.Checks()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -66,6 +67,7 @@ def create_app(
                 await asyncio.gather(publishing, return_exceptions=True)
             await live.close()
             await engine.close()
+            await checks.close()
             await asyncio.to_thread(records.close)
 
     app = FastAPI(
@@ -79,7 +81,7 @@ def create_app(
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     problems.install(app)
-    app.include_router(api_control.router(engine, live, records, protocols or library()))
+    app.include_router(api_control.router(engine, live, records, protocols or library(), checks))
     app.include_router(api_operator.router(engine, records))
     app.include_router(api_data.router(records))
     app.include_router(api_session.router(token))

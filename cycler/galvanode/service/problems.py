@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from galvanode.engine.workbench import WorkLost
 from galvanode.errors import EngineUnavailable, GalvanodeError, InvalidInput, Refused
 from galvanode.service.models import Problem
 from galvanode.store.errors import StoreError
@@ -35,6 +36,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(EngineUnavailable, _unavailable)
     app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(WorkLost, _unavailable)
     app.add_exception_handler(UnknownRun, _unknown_run)
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _request)

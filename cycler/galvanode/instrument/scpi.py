@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
 from galvanode.instrument.family import Options
@@ -36,7 +37,7 @@ class BoundSetting(Generic[V]):
 
     def message(self, value: V) -> str:
         """Return the command with its argument. Raises ``OutOfRange``."""
-        return self._setting.message(value)
+        return self._setting.message(value, self._instrument.own_limits.get(self._setting.name))
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class BoundSetting(Generic[V]):
 
     async def set(self, value: V) -> None:
         """Send the value. Raises ``OutOfRange`` before sending, ``InstrumentError`` if it is refused."""
-        await self._instrument.command(self._setting.message(value))
+        await self._instrument.command(self.message(value))
 
     async def get(self) -> V:
         """Ask for the value."""
@@ -92,8 +93,9 @@ class Setting(Generic[V]):
     def __get__(self, instrument: ScpiInstrument | None, owner: type) -> Any:
         return self if instrument is None else BoundSetting(self, instrument)
 
-    def message(self, value: V) -> str:
-        """Return the command with its argument. Raises ``OutOfRange``."""
+    def message(self, value: V, limits: tuple[float, float] | None = None) -> str:
+        """Return the command with its argument. ``limits`` go before those of the table. Raises ``OutOfRange``."""
+        limits = limits or self.limits
         if self.choices is not None and value not in self.choices:
             raise OutOfRange(f"{self.name} is {value!r}; expected one of {', '.join(self.choices)}")
         if isinstance(value, bool):
@@ -101,8 +103,8 @@ class Setting(Generic[V]):
         if isinstance(value, float | int):
             if not math.isfinite(value):
                 raise OutOfRange(f"{self.name} is {value}; expected a finite number")
-            if self.limits is not None and not self.limits[0] <= value <= self.limits[1]:
-                low, high = self.limits
+            if limits is not None and not limits[0] <= value <= limits[1]:
+                low, high = limits
                 raise OutOfRange(f"{self.name} is {value:g} {self.unit}; expected {low:g} to {high:g} {self.unit}")
         return self.command.format(value)
 
@@ -135,6 +137,8 @@ class ScpiInstrument(OneChannel):
     """An IEEE 488.2 instrument with an error queue."""
 
     error_query = ":SYST:ERR?"
+    own_limits: Mapping[str, tuple[float, float]] = MappingProxyType({})
+    """Limits of settings that depend on the model, by name; the others are those of the table."""
 
     def __init__(self, link: LineLink, options: Options) -> None:
         self.link = link

@@ -1,6 +1,6 @@
 """Keithley 2400 series."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -30,27 +30,24 @@ class Keithley2400Options(Options):
 
 
 @dataclass(frozen=True)
-class Keithley2400Link:
-    """Lines that end with LF on the GPIB, with what is set in the menu on the RS-232 port."""
-
-    bus: Lines
-    serial: Lines
-
-    @property
-    def timeout_s(self) -> float:
-        """For an answer, s."""
-        return self.bus.timeout_s
+class Keithley2400Lines(Lines):
+    """Lines that end on the RS-232 port as its menu says, and with LF on the GPIB."""
 
     def open(self, name: str, place: Place) -> LineLink:
         """Return the link."""
-        return (self.serial if place.resource.upper().startswith("ASRL") else self.bus).open(name, place)
+        if place.resource.upper().startswith("ASRL"):
+            return super().open(name, place)
+        return Lines(timeout_s=self.timeout_s).open(name, place)
 
 
-def _link(options: Keithley2400Options) -> Keithley2400Link:
-    bus = Lines(timeout_s=max(1.0, 0.5 * options.nplc))
+def _link(options: Keithley2400Options) -> Keithley2400Lines:
     ending = TERMINATORS[options.terminator]
-    line = SerialLine(baud_rate=options.baud_rate)
-    return Keithley2400Link(bus, replace(bus, write_termination=ending, read_termination=ending, serial=line))
+    return Keithley2400Lines(
+        write_termination=ending,
+        read_termination=ending,
+        timeout_s=max(1.0, 0.5 * options.nplc),
+        serial=SerialLine(baud_rate=options.baud_rate),
+    )
 
 
 FAMILY = Family(
@@ -63,5 +60,39 @@ FAMILY = Family(
     role="cycler",
     options=Keithley2400Options,
     link=_link,
-    facts=Facts(simulated={"cell": "resistor", "link": "serial"}),
+    facts=Facts(
+        simulated={"cell": "resistor", "link": "serial"},
+        resource="ASRL1::INSTR",
+        accuracy=1e-3,
+        left={
+            "driven by another program": (
+                b"*RST",
+                b":SOUR:FUNC CURR",
+                b":SOUR:CURR 0.01",
+                b":OUTP:SMOD NORM",
+                b":OUTP ON",
+            ),
+            "off, but holding 0 V": (b"*RST",),
+            "measuring by itself": (b":OUTP ON", b":ARM:COUN INF", b":INIT"),
+            "waiting for a trigger": (b":OUTP ON", b":ARM:SOUR BUS", b":INIT"),
+            "errors in its queue": (b":NO:SUCH:COMMAND 1", b":SOUR:CURR 99"),
+        },
+        settings=(
+            b"*RST",
+            b":SENS:FUNC:OFF:ALL",
+            b":SENS:FUNC 'RES'",
+            b":SENS:VOLT:NPLC 0.01",
+            b":SENS:CURR:RANG 1e-6",
+            b":SENS:AVER:COUN 100;:SENS:AVER ON",
+            b":TRIG:COUN 5;:ARM:COUN 2",
+            b":SOUR:CURR:MODE SWE;:SOUR:VOLT:MODE LIST",
+            b":SOUR:CURR:RANG 0.01",
+            b":FORM:ELEM CURR,STAT;:FORM:DATA REAL,32",
+            b":SOUR:CLE:AUTO ON",
+            b":NO:SUCH:COMMAND",
+        ),
+        switched_off=(b":OUTP OFF",),
+        misfits=(b"\r", b",\r", b"1\r", b"1;1,2\r", b"1;1,2,3,4,5,6,7\r", b"1;a,b,c,d\r", b"0;1,2,3,4\r"),
+        strangers=(b"ACME,WIDGET 9000,1,1.0\r", b"ERROR\r", b"\r", b"1\r", b"NA:CMD ERR\r"),
+    ),
 )

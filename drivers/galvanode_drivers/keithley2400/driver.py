@@ -33,11 +33,12 @@ class Keithley2400(ScpiInstrument):
     options: Keithley2400Options
 
     output = Setting[bool](":OUTP {:d}", cast=on_off)
-    current_level = Setting[float](":SOUR:CURR {:.9E}", unit="A")
-    voltage_level = Setting[float](":SOUR:VOLT {:.9E}", unit="V")
-    voltage_compliance = Setting[float](":SENS:VOLT:PROT {:.6E}", unit="V")
-    current_compliance = Setting[float](":SENS:CURR:PROT {:.6E}", unit="A")
-    over_voltage_protection = Setting[float](":SOUR:VOLT:PROT {:.0f}", unit="V")
+    # Limits are those of a 2400; other models have their own.
+    current_level = Setting[float](":SOUR:CURR {:.9E}", unit="A", limits=(-1.05, 1.05))
+    voltage_level = Setting[float](":SOUR:VOLT {:.9E}", unit="V", limits=(-210.0, 210.0))
+    voltage_compliance = Setting[float](":SENS:VOLT:PROT {:.6E}", unit="V", limits=(SMALLEST_VOLTAGE_LIMIT, 210.0))
+    current_compliance = Setting[float](":SENS:CURR:PROT {:.6E}", unit="A", limits=(1e-9, 1.05))
+    over_voltage_protection = Setting[float](":SOUR:VOLT:PROT {:.6E}", unit="V", limits=(20.0, 210.0))
 
     # With the output off READ? is an error and has no answer; what stands before it is answered still.
     _read_message = ":OUTP?;:READ?"
@@ -64,8 +65,7 @@ class Keithley2400(ScpiInstrument):
 
     def __init__(self, link: LineLink, options: Keithley2400Options) -> None:
         super().__init__(link, options)
-        self.model = MODELS[options.model or "2400"]
-        self.capabilities = _capabilities(self.model, options)
+        self._is(MODELS[options.model or "2400"])
         self._sourcing: Literal["current", "voltage"] | None = None
         self._voltage_limit = math.inf
         self._autozero_at: float | None = None
@@ -91,16 +91,36 @@ class Keithley2400(ScpiInstrument):
             raise InstrumentError(f"{self.name} is a {identity.model!r}; expected one of the models {known}")
         if self.options.model not in (None, name):
             raise InstrumentError(f"{self.name} is a {identity.model!r}; expected a {self.options.model}")
-        self.model, self.capabilities = found, _capabilities(found, self.options)
+        self._is(found)
         return identity
+
+    def _is(self, model: Model) -> None:
+        """Take the limits of a model."""
+        volts, amps = model.highest_voltage, model.highest_current
+        self.model = model
+        self.own_limits = {
+            "current_level": (-amps, amps),
+            "voltage_level": (-volts, volts),
+            "voltage_compliance": (SMALLEST_VOLTAGE_LIMIT, volts),
+            "current_compliance": (model.smallest_current_limit, amps),
+            "over_voltage_protection": (model.protection[0], volts),
+        }
+        self.capabilities = Capabilities(
+            modes=frozenset({"rest", "current", "voltage"}),
+            voltage=(-volts, volts),
+            current=(-amps, amps),
+            # two conversions, and what the bus and the instrument's own work take
+            fastest_poll_s=2 * self.options.nplc / _POWER_LINE_HZ + 0.01,
+            current_floor=model.current_floor,
+        )
 
     def refuse(self, envelope: Envelope) -> None:
         """Raise ``OutOfRange`` for bounds that the instrument cannot hold."""
-        highest, amps, model = _highest(envelope), envelope.current_max, self.model
-        _within("the voltage limit", highest, (SMALLEST_VOLTAGE_LIMIT, model.highest_voltage), "V")
-        _within("the current limit", amps, (model.smallest_current_limit, model.highest_current), "A")
-        _protection_above(highest, model)
-        _power(amps, highest, model)
+        highest = _highest(envelope)
+        self.voltage_compliance.message(highest)
+        self.current_compliance.message(envelope.current_max)
+        _protection_above(highest, self.model)
+        _power(envelope.current_max, highest, self.model)
 
     async def prepare(self, envelope: Envelope) -> None:
         """Set up the measurement and the instrument's own limits. The output stays off."""
@@ -126,7 +146,7 @@ class Keithley2400(ScpiInstrument):
 
     async def source_current(self, amps: float) -> None:
         """Hold a current, A; positive charges the cell."""
-        _within("current_level", amps, self.capabilities.current, "A")
+        self.current_level.message(amps)
         if math.isfinite(self._voltage_limit):
             _power(amps, self._voltage_limit, self.model)
         if self._sourcing != "current":
@@ -139,10 +159,9 @@ class Keithley2400(ScpiInstrument):
 
     async def source_voltage(self, volts: float, current_limit: float) -> None:
         """Hold a voltage, V, with at most ``current_limit`` A of either sign."""
-        model = self.model
-        _within("voltage_level", volts, self.capabilities.voltage, "V")
-        _within("current_compliance", current_limit, (model.smallest_current_limit, model.highest_current), "A")
-        _power(current_limit, abs(volts), model)
+        self.voltage_level.message(volts)
+        self.current_compliance.message(current_limit)
+        _power(current_limit, abs(volts), self.model)
         if self._sourcing != "voltage":
             await self._select("VOLT", "CURR")
             await self.confirmed(self.current_compliance, current_limit)
@@ -158,11 +177,12 @@ class Keithley2400(ScpiInstrument):
         if self._autozero_next:
             await self.link.write(":SYST:AZER:STAT ONCE")
         answer = await self.link.query(self._read_message)
-        if answer.strip() == "0":
+        state, _, values = answer.strip().partition(";")
+        if state == "0" and not values:
             await self.clear_errors()  # 803, Not permitted with OUTPUT off
             return Reading(math.nan, math.nan, None, False, "output is off")
-        fields = answer.partition(";")[2].split(",")
-        if len(fields) != 4:
+        fields = values.split(",")
+        if state != "1" or len(fields) != 4:
             raise self.link.distrust(f"{answer[:80]!r} is no reading; expected '1;' and four numbers")
         try:
             voltage, current, at, bits = map(measured, fields)
@@ -212,25 +232,8 @@ class Keithley2400(ScpiInstrument):
         return at
 
 
-def _capabilities(model: Model, options: Keithley2400Options) -> Capabilities:
-    return Capabilities(
-        modes=frozenset({"rest", "current", "voltage"}),
-        voltage=(-model.highest_voltage, model.highest_voltage),
-        current=(-model.highest_current, model.highest_current),
-        # two conversions, and what the bus and the instrument's own work take
-        fastest_poll_s=2 * options.nplc / _POWER_LINE_HZ + 0.01,
-        current_floor=model.current_floor,
-    )
-
-
 def _highest(envelope: Envelope) -> float:
     return max(abs(envelope.voltage_min), abs(envelope.voltage_max))
-
-
-def _within(what: str, value: float, bounds: tuple[float, float], unit: str) -> None:
-    low, high = bounds
-    if not low <= value <= high:  # refuses NaN too
-        raise OutOfRange(f"{what} is {value:g} {unit}; expected {low:g} to {high:g} {unit}")
 
 
 def _protection_above(volts: float, model: Model) -> int:

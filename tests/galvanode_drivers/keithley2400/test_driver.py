@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pyvisa
-from tests.galvanode_drivers.simulated import HandClock
 
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.roles import Envelope, InstrumentError, OutOfRange, UnsafeState
+from galvanode.testing.instruments import HandClock
 
 ENVELOPE = Envelope(-2.0, 5.0, 0.1)
 
@@ -37,8 +37,11 @@ class At:
         pyvisa.ResourceManager(self.bench.backend("smu")).close()
 
 
+Make = Callable[..., At]
+
+
 @pytest.fixture
-def at(tmp_path: Path, clock: HandClock) -> Iterator[Any]:
+def at(tmp_path: Path, clock: HandClock) -> Iterator[Make]:
     made: list[At] = []
 
     def make(simulated: str = "link: serial", options: str = "") -> At:
@@ -51,7 +54,7 @@ def at(tmp_path: Path, clock: HandClock) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("terminator", ["CR", "LF", "CRLF", "LFCR"])
-async def test_it_speaks_over_its_serial_port_with_any_terminator(at, terminator):
+async def test_it_speaks_over_its_serial_port_with_any_terminator(at: Make, terminator: str):
     smu = at(options=f"terminator: {terminator}, baud_rate: 19200")
     identity = await smu.driver.identify()
     assert identity.model == "MODEL 2400"
@@ -63,13 +66,13 @@ async def test_it_speaks_over_its_serial_port_with_any_terminator(at, terminator
     assert reading.tripped is None
 
 
-async def test_on_the_bus_lines_end_with_lf(at):
+async def test_on_the_bus_lines_end_with_lf(at: Make):
     smu = at("link: tcp")
     await smu.driver.prepare(ENVELOPE)
     assert (await smu.driver.identify()).manufacturer == "KEITHLEY INSTRUMENTS INC."
 
 
-async def test_preparing_sets_the_instruments_own_limits_and_leaves_the_output_off(at):
+async def test_preparing_sets_the_instruments_own_limits_and_leaves_the_output_off(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     unit = smu.unit
@@ -92,7 +95,7 @@ async def test_preparing_sets_the_instruments_own_limits_and_leaves_the_output_o
         ("2410", Envelope(0, 450, 0.02), 500),
     ],
 )
-async def test_protection_is_the_next_level_above_the_envelope(at, model, envelope, level):
+async def test_protection_is_the_next_level_above_the_envelope(at: Make, model: str, envelope: Envelope, level: int):
     smu = at(f"link: serial, model: '{model}'")
     await smu.driver.identify()
     await smu.driver.prepare(envelope)
@@ -102,22 +105,24 @@ async def test_protection_is_the_next_level_above_the_envelope(at, model, envelo
 @pytest.mark.parametrize(
     ("model", "envelope", "message"),
     [
-        ("2400", Envelope(-1e-4, 1e-4, 0.1), "the voltage limit is 0.0001 V; expected 0.0002 to 210 V"),
-        ("2400", Envelope(-300, 300, 0.1), "the voltage limit is 300 V; expected 0.0002 to 210 V"),
+        ("2400", Envelope(-1e-4, 1e-4, 0.1), "voltage_compliance is 0.0001 V; expected 0.0002 to 210 V"),
+        ("2400", Envelope(-300, 300, 0.1), "voltage_compliance is 300 V; expected 0.0002 to 210 V"),
         ("2400", Envelope(-170, 170, 0.1), "no over-voltage protection level lies above 170 V"),
-        ("2400", Envelope(-1, 1, 5e-10), "the current limit is 5e-10 A; expected 1e-09 to 1.05 A"),
+        ("2400", Envelope(-1, 1, 5e-10), "current_compliance is 5e-10 A; expected 1e-09 to 1.05 A"),
         ("2440", Envelope(-1, 1, 5e-9), "expected 1e-08 to 5.25 A"),
         ("2400", Envelope(-1, 60, 0.5), "a 2400 has no 0.5 A at 60 V; expected at most 0.105 A, or at most 21 V"),
     ],
 )
-async def test_an_envelope_that_it_cannot_hold_is_refused_before_anything_is_sent(at, model, envelope, message):
+async def test_an_envelope_that_it_cannot_hold_is_refused_before_anything_is_sent(
+    at: Make, model: str, envelope: Envelope, message: str
+):
     smu = at(f"link: serial, model: '{model}'", f"model: '{model}'")
     with pytest.raises(OutOfRange, match=message.replace(".", r"\.")):
         await smu.driver.prepare(envelope)
     assert smu.unit.off_state == "NORM"
 
 
-async def test_the_limits_are_those_of_the_model_that_answers(at):
+async def test_the_limits_are_those_of_the_model_that_answers(at: Make):
     smu = at("link: serial, model: '2440'")
     assert smu.driver.capabilities.current == (-1.05, 1.05)
     await smu.driver.identify()
@@ -128,13 +133,13 @@ async def test_the_limits_are_those_of_the_model_that_answers(at):
         await smu.driver.source_current(5.3)
 
 
-async def test_another_model_than_the_bench_names_is_refused(at):
+async def test_another_model_than_the_bench_names_is_refused(at: Make):
     smu = at("link: serial, model: '2401'", "model: '2420'")
     with pytest.raises(InstrumentError, match="is a 'MODEL 2401'; expected a 2420"):
         await smu.driver.identify()
 
 
-async def test_an_open_circuit_is_a_source_of_zero_amps_with_the_output_on(at):
+async def test_an_open_circuit_is_a_source_of_zero_amps_with_the_output_on(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.rest()
@@ -143,7 +148,7 @@ async def test_an_open_circuit_is_a_source_of_zero_amps_with_the_output_on(at):
     assert reading.current == pytest.approx(0.0, abs=1e-9)
 
 
-async def test_an_output_that_somebody_switched_off_is_told_though_the_instrument_refuses_to_measure(at):
+async def test_an_output_that_somebody_switched_off_is_told_though_the_instrument_refuses_to_measure(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.source_current(1e-3)
@@ -162,7 +167,7 @@ async def test_an_output_that_somebody_switched_off_is_told_though_the_instrumen
         (":SENS:VOLT:PROT 60", 30e-3, False, "over-voltage protection"),
     ],
 )
-async def test_what_limits_the_source_is_told(at, setting, amps, held, tripped):
+async def test_what_limits_the_source_is_told(at: Make, setting: str, amps: float, held: bool, tripped: str | None):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.source_current(amps)
@@ -171,7 +176,7 @@ async def test_what_limits_the_source_is_told(at, setting, amps, held, tripped):
     assert (reading.in_compliance, reading.tripped) == (held, tripped)
 
 
-async def test_a_voltage_is_held_within_its_current_limit_and_sources_change_with_the_output_off(at):
+async def test_a_voltage_is_held_within_its_current_limit_and_sources_change_with_the_output_off(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.source_current(1e-3)
@@ -188,14 +193,14 @@ async def test_a_voltage_is_held_within_its_current_limit_and_sources_change_wit
 
 
 @pytest.mark.parametrize("amps", [1.06, math.nan, math.inf, -2.0])
-async def test_a_current_out_of_range_is_refused_and_nothing_sent(at, amps):
+async def test_a_current_out_of_range_is_refused_and_nothing_sent(at: Make, amps: float):
     smu = at()
     with pytest.raises(OutOfRange):
         await smu.driver.source_current(amps)
     assert smu.unit.sources["CURR"].level == 0.0
 
 
-async def test_a_level_that_reads_back_as_another_is_an_error(at):
+async def test_a_level_that_reads_back_as_another_is_an_error(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     smu.instrument.wire.inject("reading", value="1.5E-03", match=":SOUR:CURR?")
@@ -204,7 +209,7 @@ async def test_a_level_that_reads_back_as_another_is_an_error(at):
     assert not smu.unit.output
 
 
-async def test_it_is_made_safe_whatever_the_state_and_an_error_in_one_command_spares_the_others(at):
+async def test_it_is_made_safe_whatever_the_state_and_an_error_in_one_command_spares_the_others(at: Make):
     smu = at()
     smu.instrument.wire.receive(b"*RST;:SOUR:FUNC CURR;:SOUR:CURR 0.01;:ARM:COUN INF;:OUTP ON;:INIT")
     await smu.driver.make_safe()
@@ -212,7 +217,7 @@ async def test_it_is_made_safe_whatever_the_state_and_an_error_in_one_command_sp
     assert smu.unit.off_state == "HIMP"
 
 
-async def test_a_stuck_output_is_never_taken_for_safe(at):
+async def test_a_stuck_output_is_never_taken_for_safe(at: Make):
     smu = at()
     await smu.driver.source_current(1e-3)
     smu.instrument.wire.inject("stuck_output")
@@ -220,7 +225,7 @@ async def test_a_stuck_output_is_never_taken_for_safe(at):
         await smu.driver.make_safe()
 
 
-async def test_time_goes_on_when_the_instruments_timer_begins_anew(at):
+async def test_time_goes_on_when_the_instruments_timer_begins_anew(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.source_current(1e-3)
@@ -231,7 +236,7 @@ async def test_time_goes_on_when_the_instruments_timer_begins_anew(at):
     assert times == pytest.approx([30_000.0 * number for number in range(1, 7)], abs=1.0)
 
 
-async def test_reference_and_zero_are_measured_once_a_minute(at):
+async def test_reference_and_zero_are_measured_once_a_minute(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
     await smu.driver.source_current(1e-3)

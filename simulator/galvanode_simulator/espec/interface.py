@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from galvanode.clock import process_clock
@@ -11,6 +12,9 @@ from galvanode_simulator.faults import Fault
 from galvanode_simulator.parts.chamber import ZERO_CELSIUS, ChamberModel
 
 _TEMP_PARTS = re.compile(r"([SHL])\s*([-+]?\d+(?:\.\d+)?)")
+
+_OF_PROGRAMS = frozenset({"PRGM MON?", "PRGM SET?", "PRGM USE?", "PRGM DATA?", "RUN PRGM?", "RUN PRGM MON?"})
+_OF_OTHER_CHAMBERS = frozenset({"HUMI?", "TEMP PTC?"})
 
 
 class EspecInterface:
@@ -26,6 +30,7 @@ class EspecInterface:
         self._relays: set[int] = set()
         self._mask = "01000000"
         self._pending_error: str | None = None
+        self._told = self._queries()
 
     def receive(self, message: bytes) -> bytes:
         """Execute one command line and return the controller's answer; it always answers."""
@@ -74,75 +79,49 @@ class EspecInterface:
         return f"OK:{text}"
 
     def _monitor(self, head: str, options: list[str]) -> str:
+        if head in _OF_PROGRAMS:
+            return self._operation.told(head, options)
+        tell = self._told.get((head, *options))
+        if tell is not None:
+            return tell()
+        if head in _OF_OTHER_CHAMBERS and not options:
+            raise Refused("INVALID REQ")
+        raise Refused("PARA ERR" if any(known[0] == head for known in self._told) else "CMD ERR")
+
+    def _queries(self) -> dict[tuple[str, ...], Callable[[], str]]:
+        """Return what is told, by the words that ask for it."""
         chamber = self.chamber
-        match head, options:
-            case "ROM?", []:
-                return "SCP220 1.05"
-            case "TYPE?", []:
-                return f"T,SCP-220,{_celsius(chamber.highest)}"
-            case "MON?", [] | ["DETAIL"]:
-                return f"{_celsius(chamber.measured())},,{chamber.mode},{len(chamber.alarms)}"
-            case "MODE?", []:
-                return chamber.mode
-            case "MODE?", ["DETAIL"]:
-                return self._operation.detail
-            case "DATE?", []:
-                return f"{self._time():%y.%m/%d}"
-            case "TIME?", []:
-                return f"{self._time():%H:%M:%S}"
-            case "TEMP?", []:
-                limits = f"{_celsius(chamber.high_alarm)},{_celsius(chamber.low_alarm)}"
-                return f"{_celsius(chamber.measured())},{_celsius(chamber.setpoint)},{limits}"
-            case "ALARM?", []:
-                return ",".join(str(number) for number in (len(chamber.alarms), *chamber.alarms))
-            case "SET?", []:
-                return self._refrigerator
-            case "REF?", []:
-                return "1,ON1" if chamber.controlled else "1,OFF1"
-            case "%?", []:
-                return f"1,{self._heater():.1f}"
-            case "RELAY?", []:
-                return ",".join(str(number) for number in (len(self._relays), *sorted(self._relays)))
-            case "KEYPROTECT?", []:
-                return "ON" if self._key_protect else "OFF"
-            case "CONSTANT SET?", ["TEMP"]:
-                return f"{_celsius(chamber.setpoint)},ON"
-            case "CONSTANT SET?", ["REF"]:
-                return self._refrigerator
-            case "CONSTANT SET?", ["RELAY"]:
-                return ",".join(str(number) for number in (len(self._relays), *sorted(self._relays)))
-            case "SRQ?", []:
-                return f"0{int(bool(chamber.alarms))}000000"
-            case "MASK?", []:
-                return self._mask
-            case (("PRGM MON?" | "PRGM SET?" | "PRGM USE?" | "PRGM DATA?" | "RUN PRGM?" | "RUN PRGM MON?"), _):
-                return self._operation.told(head, options)
-            case "HUMI?" | "TEMP PTC?", []:
-                raise Refused("INVALID REQ")
-            case (
-                (
-                    "ROM?"
-                    | "TYPE?"
-                    | "MON?"
-                    | "MODE?"
-                    | "TEMP?"
-                    | "ALARM?"
-                    | "SET?"
-                    | "REF?"
-                    | "%?"
-                    | "RELAY?"
-                    | "KEYPROTECT?"
-                    | "CONSTANT SET?"
-                    | "SRQ?"
-                    | "MASK?"
-                    | "DATE?"
-                    | "TIME?"
-                ),
-                _,
-            ):
-                raise Refused("PARA ERR")
-            case _:
-                raise Refused("CMD ERR")
+        return {
+            ("ROM?",): lambda: "SCP220 1.05",
+            ("TYPE?",): lambda: f"T,SCP-220,{_celsius(chamber.highest)}",
+            ("MON?",): self._overview,
+            ("MON?", "DETAIL"): self._overview,
+            ("MODE?",): lambda: chamber.mode,
+            ("MODE?", "DETAIL"): lambda: self._operation.detail,
+            ("DATE?",): lambda: f"{self._time():%y.%m/%d}",
+            ("TIME?",): lambda: f"{self._time():%H:%M:%S}",
+            ("TEMP?",): self._temperatures,
+            ("ALARM?",): lambda: _counted(chamber.alarms),
+            ("SET?",): lambda: self._refrigerator,
+            ("REF?",): lambda: "1,ON1" if chamber.controlled else "1,OFF1",
+            ("%?",): lambda: f"1,{self._heater():.1f}",
+            ("RELAY?",): lambda: _counted(sorted(self._relays)),
+            ("KEYPROTECT?",): lambda: "ON" if self._key_protect else "OFF",
+            ("CONSTANT SET?", "TEMP"): lambda: f"{_celsius(chamber.setpoint)},ON",
+            ("CONSTANT SET?", "REF"): lambda: self._refrigerator,
+            ("CONSTANT SET?", "RELAY"): lambda: _counted(sorted(self._relays)),
+            ("SRQ?",): lambda: f"0{int(bool(chamber.alarms))}000000",
+            ("MASK?",): lambda: self._mask,
+        }
+
+    def _overview(self) -> str:
+        chamber = self.chamber
+        return f"{_celsius(chamber.measured())},,{chamber.mode},{len(chamber.alarms)}"
+
+    def _temperatures(self) -> str:
+        chamber = self.chamber
+        told = (chamber.measured(), chamber.setpoint, chamber.high_alarm, chamber.low_alarm)
+        return ",".join(_celsius(each) for each in told)
 
     def _set(self, head: str, options: list[str], text: str) -> None:
         chamber = self.chamber
@@ -246,6 +225,11 @@ class EspecInterface:
         air = chamber.temperature()
         holding = (air - chamber.ambient) / (chamber.highest - chamber.ambient) * 60.0
         return min(100.0, max(0.0, 20.0 * (chamber.setpoint - air) + holding))
+
+
+def _counted(numbers: Collection[int]) -> str:
+    """Return how many there are, then each of them."""
+    return ",".join(str(number) for number in (len(numbers), *numbers))
 
 
 def _celsius(kelvin: float) -> str:

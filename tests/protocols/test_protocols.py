@@ -9,7 +9,8 @@ from galvanode.cell import read_cell
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import read_bench
 from galvanode.recipe import compile_recipe, describe, estimate, read_recipe
-from galvanode.recipe.program import Assign, Loop, SetChamber, Step, Variable
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Assign, Loop, SetChamber, Step
 from galvanode_simulator.cells import CELLS as CELLS_INSIDE
 
 FOLDER = Path(__file__).parents[2] / "protocols"
@@ -190,10 +191,10 @@ def test_d4_runs_at_each_published_rate_and_is_polled_every_ten_seconds(rate):
     assert isinstance(loop, Loop)
     assert all(isinstance(step, Step) for step in (plate, strip))
     assert (loop.until_s, loop.counts_cycles) == (7.2e6, True)
-    assert plate.setpoint == pytest.approx(float(rate) * 0.785e-3)
-    assert plate.setpoint == -strip.setpoint
+    assert plate.drive.held == pytest.approx(float(rate) * 0.785e-3)
+    assert plate.drive.held == -strip.drive.held
     # Half-cycles of one hour: Q = i t.
-    assert plate.until[0].plain.value / plate.setpoint == pytest.approx(3600.0)
+    assert plate.until[0].plain.value / plate.drive.held == pytest.approx(3600.0)
     assert max(plate.poll_s, strip.poll_s) <= 10.0
     assert 7.2e6 <= estimate(program).duration_s.high <= 7.2e6 + 7220
 
@@ -207,13 +208,13 @@ def test_a9_runs_for_3000_hours_with_few_polls():
 def test_a5_cuts_off_at_three_volts_sixty_at_the_terminals_of_a_cell_against_li_in():
     charge, discharge = steps_of(program_of("a5-first-cycle", "lco-liin-lzc-n015"))[1:]
     assert cut_off(charge) == pytest.approx(3.6)
-    assert charge.setpoint == pytest.approx(0.1 * 8e-3 * 0.140)  # A: 0.1C of 8 mg at 140 mAh/g
-    assert discharge.setpoint == -charge.setpoint
+    assert charge.drive.held == pytest.approx(0.1 * 8e-3 * 0.140)  # A: 0.1C of 8 mg at 140 mAh/g
+    assert discharge.drive.held == -charge.drive.held
 
 
 def test_b5_is_a5_at_another_rate_to_another_voltage():
     charge, discharge = steps_of(program_of("b5-first-cycle", "full-lznc"))[1:]
-    assert charge.setpoint == pytest.approx(0.2 * 8e-3 * 0.140)
+    assert charge.drive.held == pytest.approx(0.2 * 8e-3 * 0.140)
     assert [cut_off(charge), cut_off(discharge)] == [4.2, 2.5]
 
 
@@ -239,8 +240,8 @@ def test_the_rates_come_in_the_published_order(recipe, cell, rates, lower, upper
     charge, discharge = steps_of(program)[-2:]
     assert rungs_of(ladder) == rates
     assert (ladder.counts_cycles, times.counts_cycles, times.turns) == (False, True, 5)
-    assert isinstance(charge.setpoint, Variable)
-    assert charge.setpoint.factor == -discharge.setpoint.factor
+    assert isinstance(charge.drive.held, Variable)
+    assert charge.drive.held.factor == -discharge.drive.held.factor
     assert [cut_off(step) for step in (charge, discharge)] == [upper, lower]
 
 
@@ -250,12 +251,12 @@ def test_a2_visits_six_temperatures_and_waits_at_each_until_it_is_stable():
     assert [kelvin - 273.15 for kelvin in rungs_of(loop)] == pytest.approx([25, 35, 45, 55, 65, 75])
     assert isinstance(chamber, SetChamber)
     assert chamber.soak is not None
-    assert [step.mode for step in steps_of(program)] == ["rest", "impedance"]
+    assert [step.drive.kind for step in steps_of(program)] == ["rest", "impedance"]
 
 
 def test_a4_scans_up_or_down_from_the_open_circuit_voltage():
     up, down = (
-        steps_of(program_of("a4-linear-sweep", "lsv-lzc-n015", **limit))[1].sweep
+        steps_of(program_of("a4-linear-sweep", "lsv-lzc-n015", **limit))[1].drive
         for limit in ({}, {"limit": "0.5 V vs Li+/Li"})
     )
     assert up.vertices == (Variable(name="open_circuit"), 5.0)
@@ -266,13 +267,13 @@ def test_a4_scans_up_or_down_from_the_open_circuit_voltage():
 def test_a3_polarises_at_several_voltages():
     program = program_of("a3-electronic-conductivity", "blocking-lzc")
     assert rungs_of(program.instructions[1]) == pytest.approx((0.2, 0.4, 0.6, 0.8, 1.0))
-    assert steps_of(program)[1].mode == "voltage"
+    assert steps_of(program)[1].drive.kind == "voltage"
 
 
 def test_b7_measures_the_impedance_before_and_after_20_50_and_100_cycles():
     program = program_of("b7-cycling-with-impedance", "full-lznc")
     assert [item.turns for item in program.instructions if isinstance(item, Loop)] == [20, 30, 50]
-    assert [step.mode for step in steps_of(program)].count("impedance") == 4
+    assert [step.drive.kind for step in steps_of(program)].count("impedance") == 4
 
 
 def test_c8_sets_the_chamber_in_the_heat_and_in_the_cold():
@@ -288,7 +289,7 @@ def test_formation_sets_what_1c_is_to_the_capacity_that_it_measured():
 
 
 def test_d1_measures_the_impedance_before_and_after_cycling():
-    assert [step.mode for step in steps_of(program_of("d1-interface-resistance", "llzto-zni2"))] == [
+    assert [step.drive.kind for step in steps_of(program_of("d1-interface-resistance", "llzto-zni2"))] == [
         "rest",
         "impedance",
         "current",

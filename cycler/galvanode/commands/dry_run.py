@@ -15,6 +15,7 @@ from galvanode.commands.expansion import window_of
 from galvanode.commands.rehearsal import Report, rehearsal
 from galvanode.commands.session import Submission
 from galvanode.instrument.bench import Bench
+from galvanode.recipe.drives import KINDS
 from galvanode.recipe.outlook.foresight import Values
 from galvanode.recipe.outlook.warnings import Warning  # noqa: A004
 from galvanode.recipe.program import Condition, Program, Step
@@ -23,7 +24,6 @@ from galvanode.store.records import RunRecord
 from galvanode.store.schema import CURRENT
 from galvanode.units import format_quantity
 
-_ENDS_BY_ITSELF = frozenset(("sweep", "impedance", "profile"))
 _OVERSHOOT_V = 0.02
 """Past the voltage that ends a step; less is what polling costs."""
 _NOT_A_MEASUREMENT = 0
@@ -104,13 +104,13 @@ def warnings_of_run(program: Program, run: DryRun) -> list[Warning]:
 
 def _over_at_once(program: Program, steps: Sequence[ExecutedStep], lines: dict[int, int]) -> list[Warning]:
     """Steps that ended with their first sample, told once for each reason."""
-    timed = {(item.step_id, item.mode, end.text) for item in _steps(program) for end in item.until}
+    timed = {(item.step_id, item.drive.kind, end.text) for item in _steps(program) for end in item.until}
     carried_out = Counter((step.step_id, step.mode) for step in steps)
     over = Counter(
         (step.step_id, step.mode, step.name, step.end_reason)
         for step in steps
         if step.samples == 1
-        and step.mode not in _ENDS_BY_ITSELF
+        and not KINDS[step.mode].ends_by_itself
         and (step.step_id, step.mode, step.end_reason) in timed
     )
     found: list[Warning] = []
@@ -132,7 +132,7 @@ def _overshoots(program: Program, steps: Sequence[ExecutedStep]) -> list[Warning
             if isinstance(condition, Condition) and condition.quantity == "voltage":
                 limit = values.one(condition.value)
                 if limit is not None:
-                    limits[item.step_id, item.mode, end.text] = (item, limit, condition.comparison == ">=")
+                    limits[item.step_id, item.drive.kind, end.text] = (item, limit, condition.comparison == ">=")
     furthest: dict[tuple[int, str, str], float] = {}
     for step in steps:
         for key in _reached(step, limits):

@@ -13,6 +13,7 @@ from galvanode.commands.dry_run import DryRun
 from galvanode.commands.executed import ExecutedStep
 from galvanode.commands.expansion import Line, MoreTurns
 from galvanode.commands.words import duration_text
+from galvanode.recipe.drives import KINDS
 from galvanode.units import format_quantity
 
 _C_PER_MAH = 3.6
@@ -91,11 +92,8 @@ def _charge(line: Line, unit_c: float) -> str:
     return f"{(into - out) / unit_c:.4g}"
 
 
-_DIMENSIONS = {"current": "current", "voltage": "voltage", "power": "power", "resistance": "resistance"}
-
-
 def _setpoint(step: ExecutedStep) -> str:
-    dimension = _DIMENSIONS.get(step.mode)
+    dimension = KINDS[step.mode].dimension if step.mode in KINDS else None
     return "" if step.setpoint is None or dimension is None else format_quantity(step.setpoint, dimension)
 
 

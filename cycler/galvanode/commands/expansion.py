@@ -80,7 +80,7 @@ def _places(program: Program, steps: Sequence[ExecutedStep]) -> list[int]:
     for index, instruction in enumerate(program.instructions):
         match instruction:
             case Step():
-                known.setdefault((instruction.step_id, instruction.mode), []).append(index)
+                known.setdefault((instruction.step_id, instruction.drive.kind), []).append(index)
             case SetChamber():
                 known.setdefault((0, "chamber"), []).append(index)
             case Ask():

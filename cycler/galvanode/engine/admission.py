@@ -16,7 +16,9 @@ from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import Refused
 from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, ScriptedChannel
 from galvanode.instrument.schedule import CannotExpress
-from galvanode.recipe.program import Formula, ImpedancePlan, Loop, Operand, Program, Result, SetChamber, Step, Variable
+from galvanode.recipe import drives
+from galvanode.recipe.operand import Formula, Operand, Result, Variable
+from galvanode.recipe.program import Loop, Program, SetChamber, Step
 
 
 @dataclass(frozen=True)
@@ -92,49 +94,30 @@ def _admit_step(step: Step, wiring: Wiring, ladders: _Ladders) -> None:
     closest_s = step.poll_s if burst_s is None else min(step.poll_s, burst_s)
     if capabilities is None or closest_s < capabilities.fastest_poll_s:
         raise _Beyond(f"readings every {closest_s:g} s are too fast for the instrument")
-    _admit_values(_voltages(step), ladders, capabilities.voltage, "V")
-    _admit_values(_currents(step), ladders, capabilities.current, "A")
-    if step.impedance is not None:
-        _admit_frequencies(step.impedance, capabilities)
+    windows = {"voltage": (capabilities.voltage, "V"), "current": (capabilities.current, "A")}
+    for reached in step.drive.reaches():
+        _admit_value(reached.value, ladders, *windows[reached.dimension])
+    if isinstance(step.drive, drives.Impedance):
+        _admit_frequencies(step.drive, capabilities)
 
 
-def _voltages(step: Step) -> Iterable[Operand | None]:
-    """Voltages that a step sets, as far as the program names them."""
-    if step.mode == "voltage":
-        yield step.setpoint
-    if step.sweep is not None:
-        yield from step.sweep.vertices
-
-
-def _currents(step: Step) -> Iterable[Operand | None]:
-    """Currents that a step sets, as far as the program names them."""
-    if step.mode == "current":
-        yield step.setpoint
-    if step.profile is not None and step.profile.quantity == "current":
-        yield from step.profile.values
-    yield step.current_limit
-
-
-def _admit_values(
-    operands: Iterable[Operand | None], ladders: _Ladders, window: tuple[float, float], unit: str
-) -> None:
+def _admit_value(operand: Operand, ladders: _Ladders, window: tuple[float, float], unit: str) -> None:
     """Check what is known before the run; what is worked out on the way is held against the limits then."""
     low, high = window
-    for operand in operands:
-        for value in _known_values(operand, ladders):
-            if not low <= value <= high:
-                raise _Beyond(f"{value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")
+    for value in _known_values(operand, ladders):
+        if not low <= value <= high:
+            raise _Beyond(f"{value:g} {unit} is outside the instrument's {low:g} to {high:g} {unit}")
 
 
-def _known_values(operand: Operand | None, ladders: _Ladders) -> Iterable[float]:
-    if operand is None or isinstance(operand, (Result, Formula)):
+def _known_values(operand: Operand, ladders: _Ladders) -> Iterable[float]:
+    if isinstance(operand, (Result, Formula)):
         return ()
     if isinstance(operand, Variable):
         return (value * operand.factor for value in ladders.get(operand.name, ()))
     return (operand,)
 
 
-def _admit_frequencies(plan: ImpedancePlan, capabilities: Capabilities) -> None:
+def _admit_frequencies(plan: drives.Impedance, capabilities: Capabilities) -> None:
     if capabilities.frequency is None:
         raise _Beyond("the instrument of this channel measures no impedance")
     low, high = capabilities.frequency

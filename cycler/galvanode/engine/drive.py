@@ -8,8 +8,8 @@ from typing import Literal
 
 from galvanode.engine.ends import TIME_TOLERANCE_S
 from galvanode.engine.errors import Tripped
-from galvanode.errors import GalvanodeError
-from galvanode.recipe.program import ProfilePlan, Step
+from galvanode.recipe import drives
+from galvanode.recipe.program import Step
 
 _LOWEST_V = 1e-3
 """Below it no current of a cell's size makes a power."""
@@ -20,7 +20,7 @@ _WORTH_SETTING = 1e-5
 class Drive:
     """A current as a function of time and voltage. One for each attempt of a step."""
 
-    def __init__(self, name: str, kind: Literal["current", "power", "resistance"], profile: ProfilePlan) -> None:
+    def __init__(self, name: str, kind: Literal["current", "power", "resistance"], profile: drives.Profile) -> None:
         self._name = name
         self._kind = kind
         self._profile = profile
@@ -57,14 +57,15 @@ class Drive:
 
 def drive_of(step: Step, setpoint: float | None) -> Drive | None:
     """Return what drives a step; None for one whose set point the instrument holds."""
-    if step.mode == "profile":
-        if step.profile is None:
-            raise GalvanodeError(f"step {step.step_id} ({step.name}) has no profile")
-        return Drive(step.name, step.profile.quantity, step.profile)
-    if step.mode not in ("power", "resistance") or setpoint is None:
-        return None
-    if step.mode == "resistance":
-        if not setpoint > 0:
-            raise Tripped(f"{step.name} has a resistance of {setpoint:g} ohm; it must be above 0")
-        return Drive(step.name, "resistance", ProfilePlan(quantity="current", times=(0.0,), values=(setpoint,)))
-    return Drive(step.name, "power", ProfilePlan(quantity="power", times=(0.0,), values=(setpoint,)))
+    match step.drive:
+        case drives.Profile() as profile:
+            return Drive(step.name, profile.quantity, profile)
+        case drives.Resistance() if setpoint is not None:
+            if not setpoint > 0:
+                raise Tripped(f"{step.name} has a resistance of {setpoint:g} ohm; it must be above 0")
+            always = drives.Profile(quantity="current", times=(0.0,), values=(setpoint,))
+            return Drive(step.name, "resistance", always)
+        case drives.Power() if setpoint is not None:
+            return Drive(step.name, "power", drives.Profile(quantity="power", times=(0.0,), values=(setpoint,)))
+        case _:
+            return None

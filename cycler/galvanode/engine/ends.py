@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from galvanode.analysis.detectors import DETECTORS, ShortCircuit
 from galvanode.errors import GalvanodeError
 from galvanode.quantities import BY_NAME, CYCLE_QUANTITIES
-from galvanode.recipe.program import Action, AllOf, Condition, Detector, End, Operand, Test
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import Action, AllOf, Condition, Detector, End, Test
 
 TIME_TOLERANCE_S = 1e-6
 CHARGE_TOLERANCE = 1e-9

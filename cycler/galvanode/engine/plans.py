@@ -19,38 +19,14 @@ from galvanode.instrument.tasks import (
     Sweep,
     Task,
 )
-from galvanode.recipe.formula import parts
-from galvanode.recipe.program import (
-    OPEN_CIRCUIT,
-    Condition,
-    ImpedancePlan,
-    Operand,
-    Step,
-    SweepPlan,
-    Variable,
-    Window,
-)
+from galvanode.recipe import drives
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import Condition, Step, Window
 
 _LONGEST_S = 30 * 86400.0
 """Asked of an instrument where only the host knows when a step ends (a charge, say)."""
 _PERIODS = 3.0
 _PER_POINT_S = 1.0
-
-
-def open_circuit_is_needed(step: Step) -> bool:
-    """Tell whether a step refers to the rest voltage, which then must be measured first."""
-    plan = step.impedance
-    if plan is not None and plan.kind == "potentiostatic" and plan.bias == OPEN_CIRCUIT:
-        return True
-    operands: list[Operand | str | None] = [step.setpoint, *(() if step.sweep is None else step.sweep.vertices)]
-    if plan is not None:
-        operands.append(plan.bias)
-    return any(
-        isinstance(part, Variable) and part.name == OPEN_CIRCUIT
-        for item in operands
-        if not isinstance(item, str)
-        for part in parts(item)
-    )
 
 
 def plain_ends(step: Step) -> list[Condition]:
@@ -63,21 +39,20 @@ def task_of(
 ) -> tuple[Task, tuple[Cutoff, ...]]:
     """Return the task for an instrument that runs a step by itself, and the ends that it watches itself."""
     duration, interval, cutoffs = _duration(step, value), _interval(step), _cutoffs(step, value)
-    if step.mode == "sweep" and step.sweep is not None:
-        plan = step.sweep
-        vertices = tuple(value(vertex) for vertex in plan.vertices)
-        return Sweep(vertices, value(plan.rate), plan.step, current_limit, plan.cycles), cutoffs
-    if step.mode == "impedance" and step.impedance is not None:
-        return _impedance(step.impedance, value, current_limit, open_circuit), cutoffs
-    if step.mode == "rest":
-        return OpenCircuit(duration, interval), cutoffs
-    if step.setpoint is None:
-        raise GalvanodeError(f"step {step.step_id} ({step.name}) has no set point")
-    if step.mode == "current":
-        return HoldCurrent(value(step.setpoint), duration, interval), cutoffs
-    if step.mode == "voltage":
-        return HoldVoltage(value(step.setpoint), current_limit, duration, interval), cutoffs
-    raise GalvanodeError(f"step {step.step_id} ({step.name}): no task of an instrument is {step.mode!r}")
+    match step.drive:
+        case drives.Sweep() as plan:
+            vertices = tuple(value(vertex) for vertex in plan.vertices)
+            return Sweep(vertices, value(plan.rate), plan.step, current_limit, plan.cycles), cutoffs
+        case drives.Impedance() as plan:
+            return _impedance(plan, value, current_limit, open_circuit), cutoffs
+        case drives.Rest():
+            return OpenCircuit(duration, interval), cutoffs
+        case drives.Current(setpoint=setpoint):
+            return HoldCurrent(value(setpoint), duration, interval), cutoffs
+        case drives.Voltage(setpoint=setpoint):
+            return HoldVoltage(value(setpoint), current_limit, duration, interval), cutoffs
+        case other:
+            raise GalvanodeError(f"step {step.step_id} ({step.name}): no task of an instrument is {other.kind!r}")
 
 
 def _duration(step: Step, value: Callable[[Operand], float]) -> float:
@@ -99,22 +74,23 @@ def _cutoffs(step: Step, value: Callable[[Operand], float]) -> tuple[Cutoff, ...
 
 def setpoint_of(step: Step, value: Callable[[Operand], float]) -> float | None:
     """Return the set point as it is now. Raises ``Failed`` for one that the step must not have."""
-    if step.setpoint is None:
+    drive = step.drive
+    if drive.held is None:
         return None
-    setpoint = value(step.setpoint)
-    if step.sign != 0 and not setpoint * step.sign > 0:
+    setpoint = value(drive.held)
+    if drive.signed != 0 and not setpoint * drive.signed > 0:
         raise Failed(f"the set point of {step.name} comes to {abs(setpoint):g}; its magnitude must be above 0")
-    window = {"current": step.limits.current, "voltage": step.limits.voltage}.get(step.mode, Window())
+    window = {"current": step.limits.current, "voltage": step.limits.voltage}.get(drive.dimension or "", Window())
     if not inside(setpoint, window):
         raise Failed(f"the set point of {step.name} comes to {setpoint:.6g}, outside its limits")
     return setpoint
 
 
-def scan_rate(step: Step, value: Callable[[Operand], float]) -> float:
+def scan_rate(name: str, plan: drives.Sweep, value: Callable[[Operand], float]) -> float:
     """Return the rate of a sweep, V/s. Raises ``Failed`` for none."""
-    rate = 0.0 if step.sweep is None else value(step.sweep.rate)
+    rate = value(plan.rate)
     if not 0.0 < rate < math.inf:
-        raise Failed(f"the rate of {step.name} comes to {rate:g} V/s; it must be above 0")
+        raise Failed(f"the rate of {name} comes to {rate:g} V/s; it must be above 0")
     return rate
 
 
@@ -124,8 +100,8 @@ def current_limit(step: Step, value: Callable[[Operand], float], envelope: Envel
     allowed = [envelope.current_max]
     if window.min is not None and window.max is not None:
         allowed.append(max(abs(window.min), abs(window.max)))
-    if step.current_limit is not None:
-        allowed.append(value(step.current_limit))
+    if step.drive.limit is not None:
+        allowed.append(value(step.drive.limit))
     if not min(allowed) > 0:
         raise Failed(f"the current limit of {step.name} comes to {min(allowed):g} A; it must be above 0")
     return min(allowed)
@@ -161,7 +137,7 @@ def expected_s(task: Task) -> float:
     return task.duration_s * 1.05 + 60.0
 
 
-def staircase(plan: SweepPlan, value: Callable[[Operand], float]) -> Iterator[float]:
+def staircase(plan: drives.Sweep, value: Callable[[Operand], float]) -> Iterator[float]:
     """Yield the voltages of a sweep that the host drives, one for each ``plan.step`` over its rate, V."""
     vertices = [value(vertex) for vertex in plan.vertices]
     yield vertices[0]
@@ -173,14 +149,14 @@ def staircase(plan: SweepPlan, value: Callable[[Operand], float]) -> Iterator[fl
 
 
 def _impedance(
-    plan: ImpedancePlan, value: Callable[[Operand], float], current_limit: float, open_circuit: float | None
+    plan: drives.Impedance, value: Callable[[Operand], float], current_limit: float, open_circuit: float | None
 ) -> Impedance:
-    if plan.bias == OPEN_CIRCUIT:
-        bias = 0.0 if plan.kind == "galvanostatic" or open_circuit is None else open_circuit
+    if isinstance(plan.bias, str):
+        bias = 0.0 if plan.control == "galvanostatic" or open_circuit is None else open_circuit
     else:
-        bias = value(plan.bias)  # type: ignore[arg-type]
+        bias = value(plan.bias)
     return Impedance(
-        kind=plan.kind,
+        kind=plan.control,
         frequency_max=plan.frequency_max,
         frequency_min=plan.frequency_min,
         points=plan.points,

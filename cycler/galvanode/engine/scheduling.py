@@ -26,7 +26,9 @@ from galvanode.instrument.schedule import (
     ScheduledStep,
     Voltage,
 )
+from galvanode.recipe import drives
 from galvanode.recipe.formula import evaluate
+from galvanode.recipe.operand import Operand
 from galvanode.recipe.program import (
     Ask,
     Assign,
@@ -37,7 +39,6 @@ from galvanode.recipe.program import (
     Instruction,
     Jump,
     Loop,
-    Operand,
     Program,
     SetChamber,
     Step,
@@ -142,20 +143,20 @@ class _Maker:
         )
 
     def _drive(self, step: Step, value: Callable[[Operand], float]) -> Drive:
-        if step.mode == "rest":
+        if isinstance(step.drive, drives.Rest):
             return Rest()
         try:
             setpoint = setpoint_of(step, value)
             if setpoint is None:
                 raise _no_such_step(step)
-            match step.mode:
-                case "current":
+            match step.drive:
+                case drives.Current():
                     return Current(setpoint) if setpoint else Rest()
-                case "voltage":
+                case drives.Voltage():
                     return Voltage(setpoint, current_limit(step, value, self.envelope))
-                case "power":
+                case drives.Power():
                     return Power(setpoint)
-                case "resistance":
+                case drives.Resistance():
                     return Load(setpoint)
                 case _:
                     raise _no_such_step(step)
@@ -183,7 +184,8 @@ class _Maker:
 
 
 def _no_such_step(step: Step) -> CannotExpress:
-    name = step.name if step.name == step.mode else f"{step.name} ({step.mode})"
+    kind = step.drive.kind
+    name = step.name if step.name == kind else f"{step.name} ({kind})"
     return CannotExpress(step.line, f"{name}: no step of {_ALONE}")
 
 

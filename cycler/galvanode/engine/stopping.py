@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, Ending, Moment, Verdict
 from galvanode.engine.position import LoopPosition, Position
-from galvanode.recipe.program import Action, Condition, Operand, Step
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import Action, Condition, Step
 
 _NEXT = Action()
 _QUICK = frozenset(("time", "charge", "voltage", "current", "current_magnitude"))
@@ -57,8 +58,8 @@ class Stopping:
         """Voltages that end the step, V."""
         self._read_blocks([block for block in blocks if block.endings], value)
         self._read_own(step, value)
-        if step.profile is not None:
-            self._end_at(step.profile.times[-1], "end of the profile")
+        if step.drive.lasts_s is not None:
+            self._end_at(step.drive.lasts_s, f"end of the {step.drive.kind}")
 
     def _read_blocks(self, blocks: list[Block], value: Callable[[Operand], float]) -> None:
         for block in blocks:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from galvanode.engine.errors import Tripped
 from galvanode.instrument.reading import Reading
+from galvanode.recipe import drives
 from galvanode.recipe.program import Step, Window
 
 _FROZEN_AFTER = 30
@@ -19,13 +20,13 @@ class Trust:
     def __init__(self, step: Step, held: float | None, current_floor: float, note: Callable[..., None]) -> None:
         """``held`` is the current that must flow, A, or None for one that may vary."""
         limits = step.limits
-        self._mode = step.mode
+        self._sweeping = isinstance(step.drive, drives.Sweep)
         self._note = note
         self._floor = current_floor
         self._voltage_min, self._voltage_max = bounds(limits.voltage)
         self._current_min, self._current_max = bounds(limits.current)
         self._temperature_min, self._temperature_max = bounds(limits.temperature)
-        if step.mode in ("voltage", "sweep"):  # where the instrument's limit acts, its own error must not trip the run
+        if step.drive.limits_current:  # where the instrument's limit acts, its own error must not trip the run
             self._current_min -= 0.01 * abs(self._current_min)
             self._current_max += 0.01 * abs(self._current_max)
         self._limited = False
@@ -87,7 +88,7 @@ class Trust:
             return None
         if self._held is not None:
             return f"the instrument's voltage limit acts at {reading.voltage:.4g} V: the current is not held"
-        if self._mode == "sweep" and not self._limited:
+        if self._sweeping and not self._limited:
             self._limited = True
             text = f"the instrument's current limit acts at {reading.current:.4g} A: the potential is not reached"
             self._note("limited", text)

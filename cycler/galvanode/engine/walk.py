@@ -11,6 +11,7 @@ from galvanode.engine.errors import Failed
 from galvanode.engine.position import LoopPosition, Position
 from galvanode.quantities import BY_NAME, CYCLE_QUANTITIES
 from galvanode.recipe.formula import evaluate
+from galvanode.recipe.operand import Operand
 from galvanode.recipe.program import (
     Action,
     Ask,
@@ -21,7 +22,6 @@ from galvanode.recipe.program import (
     Instruction,
     Jump,
     Loop,
-    Operand,
     Program,
     SetChamber,
     Step,

@@ -14,7 +14,9 @@ from galvanode.engine.trust import Trust
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.tasks import ImpedancePoint
 from galvanode.quantities import Auxiliary
-from galvanode.recipe.program import Operand, Step
+from galvanode.recipe import drives
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import Step
 
 _NEAREST = 20.0
 """Times as often as the poll that a voltage is looked at, at most, as it nears an end."""
@@ -45,7 +47,7 @@ class Watch:
         reading; ``carried`` is what its instrument reads beside voltage and current.
         """
         p = self._position = book.position
-        resting = step.mode == "rest"
+        resting = isinstance(step.drive, drives.Rest)
         self.step = step
         self.fault: str | None = None
         self.verdict: Verdict | None = None

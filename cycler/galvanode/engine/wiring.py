@@ -17,6 +17,7 @@ from galvanode.instrument.roles import (
     SequencedChannel,
 )
 from galvanode.quantities import Auxiliary
+from galvanode.recipe import drives
 from galvanode.recipe.program import Step
 
 Carrier = Literal["cycler", "analyzer"]
@@ -83,17 +84,13 @@ class Wiring:
 
     def carrier(self, step: Step) -> Carrier:
         """Return which instrument carries out a step. Raises ``NotWired`` if the channel has none for it."""
-        wanted: list[Carrier] = ["cycler", "analyzer"]
-        if step.instrument is not None:
-            wanted = [step.instrument]
-        elif step.mode in ("impedance", "sweep"):
-            wanted = ["analyzer", "cycler"]
-        if step.sweep is not None and step.sweep.compensated is not None:  # the host corrects from reading to reading
-            wanted = [name for name in wanted if name == "cycler"]
+        others: dict[Carrier, Carrier] = {"cycler": "analyzer", "analyzer": "cycler"}
+        first: Carrier = step.drive.prefers
+        wanted: list[Carrier] = [first, others[first]] if step.instrument is None else [step.instrument]
         for name in wanted:
-            if (capabilities := self.capabilities(name)) is not None and _can(name, capabilities, step):
+            if (capabilities := self.capabilities(name)) is not None and _can(name, capabilities, step.drive):
                 return name
-        raise NotWired(f"no instrument of this channel can do {step.name!r} ({step.mode})")
+        raise NotWired(f"no instrument of this channel can do {step.name!r} ({step.drive.kind})")
 
     def capabilities(self, carrier: Carrier) -> Capabilities | None:
         """Return what an instrument can do; None if the channel has no such instrument."""
@@ -158,9 +155,7 @@ class Wiring:
         return self.the_cycler if carrier == "cycler" else self.the_analyzer
 
 
-def _can(carrier: Carrier, capabilities: Capabilities, step: Step) -> bool:
-    if carrier == "cycler" and step.mode == "sweep":
-        return "voltage" in capabilities.modes  # the host steps the voltage
-    if step.mode in ("power", "resistance", "profile"):
-        return carrier == "cycler" and "current" in capabilities.modes  # the host works the current out
-    return step.mode in capabilities.modes
+def _can(carrier: Carrier, capabilities: Capabilities, drive: drives.Drive) -> bool:
+    scripted = None if drive.by_host_only else drive.scripted_as
+    mode = drive.polled_as if carrier == "cycler" else scripted
+    return mode is not None and mode in capabilities.modes

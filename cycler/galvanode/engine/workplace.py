@@ -10,7 +10,6 @@ from galvanode.clock import Clock
 from galvanode.engine.book import Book
 from galvanode.engine.ends import Verdict
 from galvanode.engine.errors import CommunicationLost, Tripped
-from galvanode.engine.plans import open_circuit_is_needed
 from galvanode.engine.position import Position
 from galvanode.engine.stopping import Block
 from galvanode.engine.summons import Summons
@@ -21,7 +20,8 @@ from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope
 from galvanode.instrument.tasks import OpenCircuit
-from galvanode.recipe.program import OPEN_CIRCUIT, Action, Ask, Step
+from galvanode.recipe.operand import OPEN_CIRCUIT
+from galvanode.recipe.program import Action, Ask, Step
 
 READ_ATTEMPTS = 3
 _LATE_S = 0.1
@@ -71,7 +71,7 @@ class Workplace:
         self.step = step
         variables = self.position.variables
         known = goes_on and self.position.in_step and OPEN_CIRCUIT in variables
-        if open_circuit_is_needed(step) and not known:
+        if step.drive.needs_rest_voltage() and not known:
             variables[OPEN_CIRCUIT] = await self.rest_voltage(carrier)
 
     def begin(
@@ -101,7 +101,7 @@ class Workplace:
             record_all=record_all,
             carried=self.wiring.auxiliaries_of(self.wiring.carrier(step)),
         )
-        self.book.open_step(step.step_id, step.name, step.mode, setpoint, began)
+        self.book.open_step(step.step_id, step.name, step.drive.kind, setpoint, began)
         return watch
 
     def end(self, watch: Watch, reason: str, asked: str | None = None) -> None:

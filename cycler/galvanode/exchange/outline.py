@@ -16,11 +16,11 @@ from galvanode.errors import InvalidInput
 from galvanode.exchange.amounts import SECONDS_PER_HOUR, tidied
 from galvanode.exchange.anycell import any_cell
 from galvanode.exchange.leaving import Leaving
-from galvanode.recipe import Recipe, compile_recipe
+from galvanode.recipe import Recipe, compile_recipe, drives
 from galvanode.recipe.compiling.limits import of_cell
 from galvanode.recipe.formula import evaluate
+from galvanode.recipe.operand import NOMINAL_CAPACITY, Operand, Quantity
 from galvanode.recipe.program import (
-    NOMINAL_CAPACITY,
     AllOf,
     AnyOf,
     Ask,
@@ -33,31 +33,18 @@ from galvanode.recipe.program import (
     Jump,
     Limits,
     Loop,
-    Operand,
     Program,
-    Quantity,
     SetChamber,
     Step,
     Test,
     Window,
 )
+from galvanode.recipe.verbs import VERBS
 
 MAX_STEPS = 5_000
 """Steps of an outline, ladders written out."""
 CHECK_EVERY_S = 10.0
 """How often a recipe looks at its limits that does not say."""
-
-_UNNAMED: dict[str, tuple[str, ...]] = {
-    "rest": ("rest",),
-    "current": ("constant_current", "plate", "strip", "charge", "discharge"),
-    "voltage": ("constant_voltage", "charge", "discharge"),
-    "power": ("constant_power", "charge", "discharge"),
-    "resistance": ("constant_resistance", "discharge"),
-    "sweep": ("sweep", "cyclic_voltammetry"),
-    "impedance": ("impedance",),
-    "profile": ("profile",),
-}
-"""Mode of a step -> what a recipe calls it that gives it no name."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +91,15 @@ class Act:
     @property
     def name(self) -> str | None:
         """What the recipe calls the step, where it gives it a name."""
-        return None if self.step.name in _UNNAMED[self.step.mode] else self.step.name
+        return None if self.step.name in VERBS else self.step.name
 
     @property
     def drawn_anyway(self) -> bool:
         """Whether the current limit is that of the charge before, which a hold of its voltage never passes."""
         before = self.after
-        if before is None or before.setpoint is None or self.current_limit is None or before.step.mode != "current":
+        if before is None or before.setpoint is None or self.current_limit is None:
+            return False
+        if not isinstance(before.step.drive, drives.Current):
             return False
         held = any(stop.quantity == "voltage" and stop.amount == self.setpoint for stop in before.stops)
         return held and math.isclose(abs(before.setpoint.si), self.current_limit.si, rel_tol=1e-12)
@@ -349,22 +338,19 @@ class _Walk:
         if one.instrument is not None:
             self._refuse(one, f"{_words(one)} 'instrument: {one.instrument}'")
         setpoint = None
-        if one.setpoint is not None and two.setpoint is not None:
-            setpoint = self._amount(one.setpoint, two.setpoint, names, one)
+        first, second = one.drive, two.drive
+        if first.held is not None and second.held is not None:
+            setpoint = self._amount(first.held, second.held, names, one)
         limit = None
-        if one.current_limit is not None and two.current_limit is not None:
-            limit = self._amount(one.current_limit, two.current_limit, names, one)
+        if first.limit is not None and second.limit is not None:
+            limit = self._amount(first.limit, second.limit, names, one)
         vertices: tuple[float, ...] = ()
         scan_rate = 0.0
-        if one.sweep is not None and two.sweep is not None:
-            pairs = zip(one.sweep.vertices, two.sweep.vertices, strict=True)
-            vertices = tuple(self._amount(first, second, names, one).si for first, second in pairs)
-            scan_rate = self._amount(one.sweep.rate, two.sweep.rate, names, one).si
-        stops = [
-            stop
-            for first, second in zip(one.until, two.until, strict=True)
-            for stop in self._stops(first, second, names, one)
-        ]
+        if isinstance(first, drives.Sweep) and isinstance(second, drives.Sweep):
+            pairs = zip(first.vertices, second.vertices, strict=True)
+            vertices = tuple(self._amount(low, high, names, one).si for low, high in pairs)
+            scan_rate = self._amount(first.rate, second.rate, names, one).si
+        stops = [stop for ends in zip(one.until, two.until, strict=True) for stop in self._stops(*ends, names, one)]
         return Act(
             step=one,
             setpoint=setpoint,
@@ -454,12 +440,16 @@ def _any_of(test: Test) -> tuple[Test, ...]:
 
 def _holds(step: Step, before: Step) -> bool:
     """Return whether a step is the hold of the charge before it: both are one step of the recipe."""
-    return step.mode == "voltage" and before.mode in ("current", "power") and step.step_id == before.step_id
+    held = isinstance(step.drive, drives.Voltage) and isinstance(before.drive, drives.Flowing)
+    return held and step.step_id == before.step_id
 
 
 def _watched(step: Step) -> bool:
     """Return whether a recipe asks for a step's limits to be looked at more often than it would by itself."""
-    if step.mode not in ("rest", "current", "voltage") or step.record.burst_every_s is not None:
+    if (
+        not isinstance(step.drive, drives.Rest | drives.Current | drives.Voltage)
+        or step.record.burst_every_s is not None
+    ):
         return False
     every_s = step.record.every_s
     return step.poll_s != (CHECK_EVERY_S if every_s is None else min(every_s, CHECK_EVERY_S))

@@ -10,7 +10,7 @@ from galvanode.cell import CellUnderTest
 from galvanode.exchange.amounts import plain, rate_text, time_text
 from galvanode.exchange.leaving import Leaving
 from galvanode.exchange.outline import Act, Again, Amount, Item, Outline, Stop, Warm, outline
-from galvanode.recipe import Recipe
+from galvanode.recipe import Recipe, drives
 
 TARGET = "a PyBaMM experiment"
 _WORDS = {"h": "hour", "min": "minute", "s": "second"}
@@ -121,8 +121,9 @@ class _Export:
     def _instruction(self, act: Act) -> str:
         times = [stop for stop in act.stops if stop.quantity == "time"]
         others = [stop for stop in act.stops if stop.quantity != "time"]
-        if act.step.mode not in ("rest", "current", "voltage", "power", "resistance"):
-            self._refuse(act, f"'{act.step.mode}' is a kind of step that an instruction does not have")
+        drive = act.step.drive
+        if not isinstance(drive, drives.Rest | drives.Voltage | drives.Flowing):
+            self._refuse(act, f"'{drive.kind}' is a kind of step that an instruction does not have")
         if len(times) > 1 or any(stop.comparison != ">=" or stop.amount.si <= 0 for stop in times):
             self._refuse(act, f"the end '{times[-1].text}', which is no time that an instruction has")
         if len(others) > 1:
@@ -142,15 +143,15 @@ class _Export:
         amount = act.setpoint
         if amount is None:
             return "Rest"
-        match act.step.mode:
-            case "voltage":
+        match act.step.drive:
+            case drives.Voltage():
                 return f"Hold at {plain(amount.si)} V"
-            case "resistance":
+            case drives.Resistance():
                 return f"Discharge at {plain(amount.si)} Ohm"
-            case mode:
+            case drive:
                 verb = "Charge" if amount.si > 0 else "Discharge"
                 size = Amount(abs(amount.si), None if amount.rate is None else abs(amount.rate))
-                return f"{verb} at {self._size(size, 'W' if mode == 'power' else 'A')}"
+                return f"{verb} at {self._size(size, 'W' if isinstance(drive, drives.Power) else 'A')}"
 
     def _size(self, amount: Amount, unit: str) -> str:
         if amount.rate is not None and not self._said.capacity_set:
@@ -168,8 +169,8 @@ class _Export:
         if stop.quantity == "voltage":
             side = stop.comparison[0]
             setpoint = act.setpoint.si if act.setpoint is not None else 0.0
-            driven = act.step.mode in ("current", "power", "resistance") and setpoint != 0
-            charges = setpoint > 0 and act.step.mode != "resistance"
+            driven = isinstance(act.step.drive, drives.Flowing) and setpoint != 0
+            charges = setpoint > 0 and not isinstance(act.step.drive, drives.Resistance)
             expected = driven and side == (">" if charges else "<")
             return f"{plain(amount.si)} V" if expected else f"{side} {plain(amount.si)} V"
         if stop.quantity == "current_magnitude" and stop.comparison == "<=" and amount.si >= 0:

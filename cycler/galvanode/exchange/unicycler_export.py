@@ -12,8 +12,8 @@ from galvanode.exchange.amounts import COULOMBS_PER_MAH, shifted, tidied
 from galvanode.exchange.leaving import Leaving
 from galvanode.exchange.outline import Act, Again, Amount, Item, Outline, Stop, Warm, outline
 from galvanode.exchange.unicycler import NO_NAME, VERSION
-from galvanode.recipe import Recipe
-from galvanode.recipe.program import ImpedancePlan, Record, SweepPlan, Window
+from galvanode.recipe import Recipe, drives
+from galvanode.recipe.program import Record, Window
 
 TARGET = "aurora-unicycler"
 SCAN_STEP_V = 1e-3
@@ -32,6 +32,10 @@ def unicycler_from_recipe(
     the line of what such a protocol cannot say.
     """
     return _Export(outline(recipe, cell, parameters, leaving, TARGET), leaving).text()
+
+
+_COMMON = (drives.Rest, drives.Current, drives.Voltage)
+"""What both have, and whose records a protocol shares."""
 
 
 class _Export:
@@ -57,7 +61,7 @@ class _Export:
         return json.dumps(protocol, indent=4, ensure_ascii=False, allow_nan=False) + "\n"
 
     def _record(self) -> Json:
-        acts = [act for act in self._said.acts() if act.step.mode in ("rest", "current", "voltage")]
+        acts = [act for act in self._said.acts() if isinstance(act.step.drive, _COMMON)]
         records = [act.step.record for act in acts]
         first = records[0] if records else Record(every_s=10.0)
         for act, record in zip(acts, records, strict=True):
@@ -128,19 +132,19 @@ class _Export:
 
     def _act(self, act: Act) -> list[Json]:
         named = {} if act.name is None else {"id": act.name}
-        mode = act.step.mode
-        if act.step.sweep is not None:
-            steps = self._sweep(act, act.step.sweep)
-        elif act.step.impedance is not None:
-            steps = [self._impedance(act, act.step.impedance)]
-        elif mode == "rest":
-            steps = [self._rest(act)]
-        elif mode == "current" and act.setpoint is not None:
-            steps = [self._current(act, act.setpoint)]
-        elif mode == "voltage" and act.setpoint is not None:
-            steps = [self._voltage(act, act.setpoint)]
-        else:
-            self._refuse(act, f"'{mode}' is a kind of step that a protocol does not have")
+        match act.step.drive:
+            case drives.Sweep() as plan:
+                steps = self._sweep(act, plan)
+            case drives.Impedance() as plan:
+                steps = [self._impedance(act, plan)]
+            case drives.Rest():
+                steps = [self._rest(act)]
+            case drives.Current() if act.setpoint is not None:
+                steps = [self._current(act, act.setpoint)]
+            case drives.Voltage() if act.setpoint is not None:
+                steps = [self._voltage(act, act.setpoint)]
+            case other:
+                self._refuse(act, f"'{other.kind}' is a kind of step that a protocol does not have")
         return [{**named, **step} for step in steps]
 
     def _rest(self, act: Act) -> Json:
@@ -189,15 +193,15 @@ class _Export:
             "until_current_mA": None if small is None or small.rate is not None else shifted(small.si, 3),
         }
 
-    def _impedance(self, act: Act, plan: ImpedancePlan) -> Json:
+    def _impedance(self, act: Act, plan: drives.Impedance) -> Json:
         if plan.bias != "open_circuit":
             self._refuse(act, "a 'bias'; a protocol's impedance_spectroscopy is at open circuit")
         # There the amplitude is the sine's own, as in EC-Lab; here it is its root mean square.
         peak = tidied(plan.amplitude * math.sqrt(2))
         return {
             "step": "impedance_spectroscopy",
-            "amplitude_V": peak if plan.kind == "potentiostatic" else None,
-            "amplitude_mA": shifted(peak, 3) if plan.kind == "galvanostatic" else None,
+            "amplitude_V": peak if plan.control == "potentiostatic" else None,
+            "amplitude_mA": shifted(peak, 3) if plan.control == "galvanostatic" else None,
             "start_frequency_Hz": plan.frequency_max,
             "end_frequency_Hz": plan.frequency_min,
             "points_per_decade": plan.points_per_decade,
@@ -205,7 +209,7 @@ class _Export:
             "drift_correction": False,
         }
 
-    def _sweep(self, act: Act, plan: SweepPlan) -> list[Json]:
+    def _sweep(self, act: Act, plan: drives.Sweep) -> list[Json]:
         for given, what in (
             (plan.compensated is not None, "an 'ir_correction'"),
             (act.current_limit is not None, "a 'current_limit'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from galvanode.recipe.program import Formula, Operand, Quantity, Result, Variable
+from galvanode.recipe.operand import Formula, Operand, Quantity, Result, Variable
 
 MAX_DEPTH = 16
 """How deep formulas may be nested."""

@@ -8,55 +8,19 @@ A program survives JSON: ``Program.model_validate_json(program.model_dump_json()
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-FORMAT = 2
+from galvanode.recipe.drives import AnyDrive
+from galvanode.recipe.operand import Operand, Plain, Quantity
+
+FORMAT = 3
 """Version of the program's own layout; a stored program of another version is refused by name."""
 
-Quantity = str
-"""Name of an entry of ``galvanode.quantities``, or of an auxiliary reading. Inside a step ``time``, ``charge`` and
-``energy`` are the step's so far; beside a block they are the block's; between steps (``Assign``, ``Branch``) all are
-those of the step that has ended last."""
 
-OPEN_CIRCUIT = "open_circuit"
-"""Name of the variable that is the rest voltage in V, measured when the step that uses it begins."""
-NOMINAL_CAPACITY = "nominal_capacity"
-"""Name of the variable that is 1 h at 1C in C, in a program that sets it; in any other C-rates are plain numbers."""
-
-
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Variable(_Plain):
-    """A number known when the instruction begins, times ``factor``: a ladder's or a set variable, ``OPEN_CIRCUIT``."""
-
-    name: str
-    factor: float = 1.0
-
-
-class Result(_Plain):
-    """What was measured, times ``factor``: of the step that has ended last, or of the turn that has."""
-
-    quantity: Quantity
-    factor: float = 1.0
-
-
-class Formula(_Plain):
-    """Arithmetic in SI. ``+ * min max`` take two operands or more, ``- /`` two, ``neg abs sqrt`` one."""
-
-    op: Literal["+", "-", "*", "/", "neg", "abs", "sqrt", "min", "max"]
-    of: tuple[Operand, ...]
-
-
-Operand = float | Variable | Result | Formula
-
-
-class Condition(_Plain):
+class Condition(Plain):
     """``quantity comparison value``. Equality counts as reached."""
 
     kind: Literal["compare"] = "compare"
@@ -75,22 +39,22 @@ class Condition(_Plain):
     subject: Operand | None = None
 
 
-class Detector(_Plain):
+class Detector(Plain):
     """A detector of ``galvanode.analysis.detectors`` by name, with its options: holds once it speaks."""
 
     kind: Literal["detector"] = "detector"
     name: str
-    options: dict[str, float] = {}
+    options: dict[str, float] = Field(default_factory=dict[str, float])
 
 
-class AllOf(_Plain):
+class AllOf(Plain):
     """Every one of them holds, at the same reading."""
 
     kind: Literal["all"] = "all"
     of: tuple[Test, ...]
 
 
-class AnyOf(_Plain):
+class AnyOf(Plain):
     """One of them holds."""
 
     kind: Literal["any"] = "any"
@@ -100,7 +64,7 @@ class AnyOf(_Plain):
 Test = Annotated[Condition | Detector | AllOf | AnyOf, Field(discriminator="kind")]
 
 
-class Action(_Plain):
+class Action(Plain):
     """What happens next: ``next`` goes on after the step or block, ``break`` after the innermost repeat."""
 
     do: Literal["next", "break", "goto", "end", "fail"] = "next"
@@ -116,7 +80,7 @@ class Action(_Plain):
 FAIL = Action(do="fail")
 
 
-class End(_Plain):
+class End(Plain):
     """What ends a step (``until``) or a block (``stop_when``), and what happens then."""
 
     test: Test
@@ -144,20 +108,20 @@ class End(_Plain):
         return self.test if simple and isinstance(self.test, Condition) else None
 
 
-class Window(_Plain):
+class Window(Plain):
     """Bounds, each None where there is none. Zero is a bound."""
 
     min: float | None = None
     max: float | None = None
 
 
-class Limits(_Plain):
+class Limits(Plain):
     """What trips the run when a reading lies outside. V, A and K at the terminals."""
 
     voltage: Window = Window()
     current: Window = Window()
     temperature: Window = Window()
-    auxiliary: dict[str, Window] = {}
+    auxiliary: dict[str, Window] = Field(default_factory=dict[str, Window])
     """Of auxiliary readings by name."""
 
     def windows(self) -> dict[str, Window]:
@@ -172,7 +136,7 @@ class Limits(_Plain):
         return cls(**own, auxiliary=auxiliary)
 
 
-class Record(_Plain):
+class Record(Plain):
     """When a reading becomes a sample: any of these, and always the first and the last of a step."""
 
     every_s: float | None = None
@@ -185,83 +149,21 @@ class Record(_Plain):
     burst_for_s: float | None = None
 
 
-class SweepPlan(_Plain):
-    """Voltages run through at a constant rate, starting at the first."""
-
-    vertices: tuple[Operand, ...]
-    """V at the terminals. Two are a linear sweep; three or more, the last equal to the first, a cyclic one."""
-    rate: Operand
-    """V/s, above 0; one ladder may lead through several."""
-    step: float
-    """V between samples, and of the staircase where the host drives it; above 0."""
-    cycles: int = 1
-    """How often all the vertices are run through."""
-    compensated: Operand | None = None
-    """Resistance in ohm whose voltage drop is added to what is applied (iR correction); None for none. Driven by the
-    host, from the current of the reading before."""
-
-
-class ImpedancePlan(_Plain):
-    """A spectrum from high to low frequency, logarithmically spaced, both ends among it."""
-
-    kind: Literal["potentiostatic", "galvanostatic"]
-    frequency_max: float
-    """Hz."""
-    frequency_min: float
-    """Hz, below ``frequency_max``."""
-    points_per_decade: int
-    amplitude: float
-    """V rms (potentiostatic) or A rms (galvanostatic), above 0."""
-    averages: int = 1
-    """How often the whole spectrum is measured; every one of them is recorded."""
-    bias: Operand | Literal["open_circuit"]
-    """V at the terminals (potentiostatic) or A (galvanostatic). At open circuit no direct current flows: the rest
-    voltage measured when the step begins, or 0 A."""
-
-    @property
-    def points(self) -> int:
-        """How many frequencies that is, 2 or more."""
-        decades = math.log10(self.frequency_max / self.frequency_min)
-        return max(2, round(decades * self.points_per_decade) + 1)
-
-
-class ProfilePlan(_Plain):
-    """A current or a power that changes with time; each value holds until the next one's time."""
-
-    quantity: Literal["current", "power"]
-    times: tuple[float, ...]
-    """s after the start of the step, increasing; the first is 0, the last is where the profile ends."""
-    values: tuple[float, ...]
-    """A or W, positive charges; as many as ``times``. The last one is not applied: it ends there."""
-
-
-class Step(_Plain):
+class Step(Plain):
     """One step that the instrument carries out. Positive current charges (plates)."""
 
     kind: Literal["step"] = "step"
-    mode: Literal["rest", "current", "voltage", "power", "resistance", "profile", "sweep", "impedance"]
+    drive: Annotated[AnyDrive, Field(discriminator="kind")]
+    """What is done to the cell."""
     name: str
     """What the recipe calls it: rest, plate, strip, constant_current, constant_voltage ..."""
     step_id: int
     """1-based number of the step in the recipe, the same in every turn of a loop (BDF ``Step ID``). Both phases of
     a charge with a hold after it are one step of the recipe: they share name and number."""
-    setpoint: Operand | None = None
-    """A, V, W or (a load that discharges) ohm; None for a rest, a profile, a sweep and an impedance."""
-    sign: Literal[-1, 0, 1] = 0
-    """Sign that the set point must have when it is worked out; 0 where either will do."""
-    profile: ProfilePlan | None = None
-    """Of a profile, and of nothing else."""
-    sweep: SweepPlan | None = None
-    """Of a sweep, and of nothing else."""
-    impedance: ImpedancePlan | None = None
-    """Of an impedance, and of nothing else."""
-    current_limit: Operand | None = None
-    """Magnitude in A that a constant-voltage step or a sweep may draw; None for the cell's envelope."""
     instrument: Literal["cycler", "analyzer"] | None = None
     """Which of the channel's instruments carries it out; None for any that can."""
     until: tuple[End, ...]
-    """Any of them ends the step; the first that holds. Empty only for what ends by itself: a profile, a sweep, an
-    impedance."""
+    """Any of them ends the step; the first that holds. Empty only for a drive that ends by itself."""
     record: Record
     poll_s: float
     """Process seconds between readings."""
@@ -269,7 +171,7 @@ class Step(_Plain):
     line: int
 
 
-class Soak(_Plain):
+class Soak(Plain):
     """What counts as a stable temperature."""
 
     band: float
@@ -280,7 +182,7 @@ class Soak(_Plain):
     """s after which a chamber that is not stable fails the run; at least ``dwell``."""
 
 
-class SetChamber(_Plain):
+class SetChamber(Plain):
     """Send the channel's chamber to a temperature. The cell rests meanwhile."""
 
     kind: Literal["set_chamber"] = "set_chamber"
@@ -291,7 +193,7 @@ class SetChamber(_Plain):
     line: int
 
 
-class Loop(_Plain):
+class Loop(Plain):
     """Start of a block that is repeated, or (``group``) gone through once; it ends at instruction ``end``."""
 
     kind: Literal["loop"] = "loop"
@@ -302,7 +204,7 @@ class Loop(_Plain):
     turns: int
     """How often the block runs; 1 for a group, for a ladder the number of its values. Where nothing but ``until_s`` or
     ``stop_when`` ends the loop, a ceiling that is not meant to be reached."""
-    ladder: dict[str, tuple[float, ...]] = {}
+    ladder: dict[str, tuple[float, ...]] = Field(default_factory=dict[str, tuple[float, ...]])
     """Loop variable -> value of each turn: SI, a C-rate as its number (0.2 for 0.2C)."""
     stop_when: tuple[End, ...] = ()
     """Any of them leaves the block, or does what it says: at any reading inside the block, or, if it is about a cycle
@@ -315,14 +217,14 @@ class Loop(_Plain):
     line: int
 
 
-class EndLoop(_Plain):
+class EndLoop(Plain):
     """End of the block that began at instruction ``start``."""
 
     kind: Literal["end_loop"] = "end_loop"
     start: int
 
 
-class Branch(_Plain):
+class Branch(Plain):
     """Go on with the next instruction if the test holds, with instruction ``otherwise`` if not."""
 
     kind: Literal["branch"] = "branch"
@@ -333,7 +235,7 @@ class Branch(_Plain):
     line: int
 
 
-class Jump(_Plain):
+class Jump(Plain):
     """Do what the action says: a ``goto``, a ``break``, an ``end`` or a ``fail`` that stands as a step."""
 
     kind: Literal["jump"] = "jump"
@@ -341,7 +243,7 @@ class Jump(_Plain):
     line: int
 
 
-class Assign(_Plain):
+class Assign(Plain):
     """Set a variable."""
 
     kind: Literal["assign"] = "assign"
@@ -353,7 +255,7 @@ class Assign(_Plain):
     line: int
 
 
-class Ask(_Plain):
+class Ask(Plain):
     """Make the cell safe and wait until somebody has answered."""
 
     kind: Literal["ask"] = "ask"
@@ -375,24 +277,23 @@ class Ask(_Plain):
 Instruction = Annotated[Step | Loop | EndLoop | SetChamber | Branch | Jump | Assign | Ask, Field(discriminator="kind")]
 
 
-class Program(_Plain):
+class Program(Plain):
     """A compiled recipe, bound to its parameters and its cell."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     title: str
     instructions: tuple[Instruction, ...]
     safety: Limits
     """The recipe's and the cell's limits together; a step's own are at least as tight."""
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = Field(default_factory=dict[str, str])
     """As used, with units, for people: ``{"half_cycle": "30 min"}``."""
-    variables: dict[str, float] = {}
+    variables: dict[str, float] = Field(default_factory=dict[str, float])
     """Values that variables have when the program begins, SI: what ``Assign`` and ``Ask`` may change."""
-    auxiliaries: dict[str, str] = {}
+    auxiliaries: dict[str, str] = Field(default_factory=dict[str, str])
     """Name -> dimension of what it asks for beside voltage and current: the channel must have them."""
     analyses: tuple[str, ...] = ()
     """Names of ``galvanode.analysis`` to run on the data of this recipe."""
 
 
-Formula.model_rebuild()
 AllOf.model_rebuild()
 AnyOf.model_rebuild()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.drives import EXAMPLES
+
 from galvanode.commands.executed import ExecutedStep
 from galvanode.commands.expansion import Line, MoreTurns, expansion
 from galvanode.recipe.program import EndLoop, Limits, Loop, Program, Record, SetChamber, Step
@@ -9,7 +11,7 @@ from galvanode.recipe.program import EndLoop, Limits, Loop, Program, Record, Set
 
 def step(step_id: int, mode: str = "rest") -> Step:
     return Step(
-        mode=mode,  # type: ignore[arg-type]
+        drive=EXAMPLES[mode],
         name=mode,
         step_id=step_id,
         until=(),

@@ -12,6 +12,7 @@ from galvanode.engine.ends import Ending
 from galvanode.engine.errors import Unanswerable
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
+from galvanode.recipe.operand import Formula, Result, Variable
 from galvanode.recipe.program import (
     Action,
     AllOf,
@@ -22,12 +23,9 @@ from galvanode.recipe.program import (
     Condition,
     End,
     EndLoop,
-    Formula,
     Jump,
     Loop,
-    Result,
     Test,
-    Variable,
 )
 
 
@@ -96,7 +94,7 @@ async def test_a_variable_set_from_a_measurement_becomes_a_set_point():
         program(
             step(setpoint=0.036, until=(after(100.0),)),
             assign("capacity", Result(quantity="charge")),
-            step(setpoint=one_c, sign=1, until=(after(5.0),)),
+            step(setpoint=one_c, required_sign=1, until=(after(5.0),)),
         )
     )
     commit = await _finished(run)
@@ -120,7 +118,9 @@ async def test_a_variable_set_from_a_measurement_becomes_a_set_point():
     ],
 )
 async def test_a_set_point_that_comes_to_nothing_sensible_never_reaches_the_instrument(setpoint: Any, why: str):
-    whole = program(step(setpoint=setpoint, sign=1)).model_copy(update={"variables": {"zero": 0.0, "big": 0.2}})
+    whole = program(step(setpoint=setpoint, required_sign=1)).model_copy(
+        update={"variables": {"zero": 0.0, "big": 0.2}}
+    )
     run, cycler = make(whole)
     await finish(run)
     assert run.state == "failed"

@@ -10,18 +10,9 @@ from tests.galvanode.engine.test_run import after, finish, make, program, step, 
 
 from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import Reading
-from galvanode.recipe.program import (
-    EndLoop,
-    Formula,
-    ImpedancePlan,
-    Limits,
-    Loop,
-    ProfilePlan,
-    Record,
-    SweepPlan,
-    Variable,
-    Window,
-)
+from galvanode.recipe import drives
+from galvanode.recipe.operand import Formula, Variable
+from galvanode.recipe.program import EndLoop, Limits, Loop, Record, Window
 
 
 async def test_a_power_is_held_while_the_voltage_changes():
@@ -61,8 +52,8 @@ async def test_no_voltage_makes_no_power_and_too_large_a_current_is_never_sent()
 
 
 async def test_a_profile_changes_exactly_on_time_and_counts_every_piece():
-    plan = ProfilePlan(quantity="current", times=(0.0, 2.5, 4.0, 7.25), values=(0.001, -0.002, 0.0, 0.0))
-    run, cycler = make(program(step("profile", None, profile=plan, until=(), poll_s=10.0, record=Record(every_s=10.0))))
+    plan = drives.Profile(quantity="current", times=(0.0, 2.5, 4.0, 7.25), values=(0.001, -0.002, 0.0, 0.0))
+    run, cycler = make(program(step(plan, until=(), poll_s=10.0, record=Record(every_s=10.0))))
     commit_rows = await finish(run)
     assert run.state == "completed"
     assert run.position.charge_c == pytest.approx(0.001 * 2.5, rel=1e-6)
@@ -77,9 +68,9 @@ async def test_a_profile_changes_exactly_on_time_and_counts_every_piece():
 
 
 async def test_a_profile_ends_early_where_a_condition_says_so():
-    plan = ProfilePlan(quantity="power", times=(0.0, 50.0, 100.0), values=(1e-3, 2e-3, 0.0))
+    plan = drives.Profile(quantity="power", times=(0.0, 50.0, 100.0), values=(1e-3, 2e-3, 0.0))
     ends = (when("energy", ">=", 0.06),)
-    run, cycler = make(program(step("profile", None, profile=plan, until=ends, poll_s=0.5)))
+    run, cycler = make(program(step(plan, until=ends, poll_s=0.5)))
     cycler.voltage = lambda: 2.0
     await finish(run)
     assert run.state == "completed"
@@ -87,8 +78,8 @@ async def test_a_profile_ends_early_where_a_condition_says_so():
 
 
 async def test_a_sweep_corrects_for_the_drop_over_a_resistance():
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=0.1, step=0.1, compensated=50.0)
-    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=other.SAFE)))
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=0.1, step=0.1, compensated=50.0)
+    run, cycler = make(program(step(plan, until=(), limits=other.SAFE)))
     await finish(run)
     assert run.state == "completed"
     sent = [float(call.split()[1]) for call in cycler.calls if call.startswith("voltage")]
@@ -101,17 +92,17 @@ async def test_a_sweep_corrects_for_the_drop_over_a_resistance():
 
 
 async def test_a_correction_never_leaves_the_limits_of_the_voltage():
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=0.1, step=0.1, compensated=99.0)
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=0.1, step=0.1, compensated=99.0)
     tight = Limits(voltage=Window(min=-1.2, max=1.2))
-    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=tight)))
+    run, cycler = make(program(step(plan, until=(), limits=tight)))
     await finish(run)
     assert run.state == "tripped"
     assert max(float(call.split()[1]) for call in cycler.calls if call.startswith("voltage")) <= 1.2
 
 
 async def test_a_spectrum_is_measured_as_often_as_it_is_averaged():
-    plan = ImpedancePlan(
-        kind="potentiostatic",
+    plan = drives.Impedance(
+        control="potentiostatic",
         frequency_max=1e5,
         frequency_min=1,
         points_per_decade=1,
@@ -119,7 +110,7 @@ async def test_a_spectrum_is_measured_as_often_as_it_is_averaged():
         averages=3,
         bias=0.0,
     )
-    run, _, analyzer = other.make(program(step("impedance", None, impedance=plan, until=(), limits=other.SAFE)))
+    run, _, analyzer = other.make(program(step(plan, until=(), limits=other.SAFE)))
     commit = await other.finish(run)
     assert run.state == "completed"
     assert analyzer.calls.count("start Impedance") == 3
@@ -161,8 +152,8 @@ async def test_several_reasons_for_one_record_make_one_sample():
 
 
 async def test_a_lost_answer_in_a_sweep_is_asked_for_again():
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=0.1, step=0.1)
-    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=other.SAFE)))
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=0.1, step=0.1)
+    run, cycler = make(program(step(plan, until=(), limits=other.SAFE)))
     cycler.script[3] = LinkTimeout("no answer")
     await finish(run)
     assert run.state == "completed"
@@ -170,8 +161,8 @@ async def test_a_lost_answer_in_a_sweep_is_asked_for_again():
 
 
 async def test_a_sweep_whose_current_is_limited_says_so_once():
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=0.1, step=0.1)
-    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=other.SAFE)))
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=0.1, step=0.1)
+    run, cycler = make(program(step(plan, until=(), limits=other.SAFE)))
     for read in (4, 5, 6):
         cycler.script[read] = Reading(0.1 + 0.01 * read, 0.05, float(read), True, None)
     run.start()
@@ -182,9 +173,9 @@ async def test_a_sweep_whose_current_is_limited_says_so_once():
 
 
 async def test_a_ladder_leads_a_sweep_through_several_rates():
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=Variable(name="rate"), step=0.1)
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=Variable(name="rate"), step=0.1)
     rates = Loop(loop_id="l", turns=2, ladder={"rate": (0.1, 0.2)}, counts_cycles=True, end=2, line=1)
-    run, _ = make(program(rates, step("sweep", None, sweep=plan, until=(), limits=other.SAFE), EndLoop(start=0)))
+    run, _ = make(program(rates, step(plan, until=(), limits=other.SAFE), EndLoop(start=0)))
     await finish(run)
     assert run.state == "completed"
     assert run.position.test_time_s == pytest.approx(11.0 + 5.5, abs=1e-3)
@@ -192,8 +183,8 @@ async def test_a_ladder_leads_a_sweep_through_several_rates():
 
 @pytest.mark.parametrize("rate", [0.0, -0.1])
 async def test_a_sweep_without_a_rate_fails(rate: float):
-    plan = SweepPlan(vertices=(0.0, 1.0), rate=Formula(op="*", of=(rate, 1.0)), step=0.1)
-    run, cycler = make(program(step("sweep", None, sweep=plan, until=(), limits=other.SAFE)))
+    plan = drives.Sweep(vertices=(0.0, 1.0), rate=Formula(op="*", of=(rate, 1.0)), step=0.1)
+    run, cycler = make(program(step(plan, until=(), limits=other.SAFE)))
     await finish(run)
     assert run.state == "failed"
     assert "must be above 0" in (run.end_reason or "")

@@ -14,21 +14,9 @@ from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.instrument.reading import ChamberReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.instrument.tasks import Collected, Cutoff, Impedance, ImpedancePoint, OpenCircuit, Sweep, Task
-from galvanode.recipe.program import (
-    Condition,
-    End,
-    EndLoop,
-    ImpedancePlan,
-    Limits,
-    Loop,
-    Program,
-    SetChamber,
-    Soak,
-    Step,
-    SweepPlan,
-    Variable,
-    Window,
-)
+from galvanode.recipe import drives
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Condition, End, EndLoop, Limits, Loop, Program, SetChamber, Soak, Step, Window
 
 RETENTION = End(
     test=Condition(quantity="retention", comparison="<=", value=0.805, text="retention <= 80.5 %", of_cycle=1),
@@ -136,20 +124,20 @@ async def finish(run: Run) -> Any:
 
 
 def sweep(**changes: Any) -> Step:
-    plan = SweepPlan(vertices=(Variable(name="open_circuit"), 1.0), rate=1e-3, step=5e-3)
-    return step("sweep", None, sweep=plan, **({"until": (), "limits": SAFE} | changes))
+    plan = drives.Sweep(vertices=(Variable(name="open_circuit"), 1.0), rate=1e-3, step=5e-3)
+    return step(plan, **({"until": (), "limits": SAFE} | changes))
 
 
 def spectrum(**changes: Any) -> Step:
-    plan = ImpedancePlan(
-        kind="potentiostatic",
+    plan = drives.Impedance(
+        control="potentiostatic",
         frequency_max=1e5,
         frequency_min=1.0,
         points_per_decade=1,
         amplitude=0.01,
         bias="open_circuit",
     )
-    return step("impedance", None, impedance=plan, **({"limits": SAFE, "until": ()} | changes))
+    return step(plan, **({"limits": SAFE, "until": ()} | changes))
 
 
 async def test_a_spectrum_is_taken_by_the_analyzer_at_the_rest_voltage_and_stored_frequency_by_frequency():
@@ -258,12 +246,11 @@ async def test_a_limit_is_watched_in_what_the_instrument_streams():
 @pytest.mark.parametrize("bias", [Variable(name="x"), None])
 async def test_what_comes_to_a_voltage_outside_the_limits_is_never_handed_over(bias: Any):
     limits = Limits(voltage=Window(min=-1, max=1))
-    plan = SweepPlan(vertices=(0.0, Variable(name="x")), rate=1e-3, step=5e-3)
-    made = step("sweep", None, sweep=plan, until=(), limits=limits)
+    plan = drives.Sweep(vertices=(0.0, Variable(name="x")), rate=1e-3, step=5e-3)
+    made = step(plan, until=(), limits=limits)
     if bias is not None:
         made = spectrum(limits=limits)
-        assert made.impedance is not None
-        made = made.model_copy(update={"impedance": made.impedance.model_copy(update={"bias": bias})})
+        made = made.model_copy(update={"drive": made.drive.model_copy(update={"bias": bias})})
     run, _, analyzer = make(program(made).model_copy(update={"variables": {"x": 4.5}}))
     await finish(run)
     assert run.state == "failed"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.drives import drive_of
 
 from galvanode.clock import JumpingClock
 from galvanode.engine.position import Position
@@ -17,19 +18,9 @@ from galvanode.engine.wiring import Wiring
 from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity, UnsafeState
-from galvanode.recipe.program import (
-    Condition,
-    Detector,
-    End,
-    EndLoop,
-    Limits,
-    Loop,
-    Program,
-    Record,
-    Step,
-    Variable,
-    Window,
-)
+from galvanode.recipe.drives import AnyDrive
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Condition, Detector, End, EndLoop, Limits, Loop, Program, Record, Step, Window
 
 ENVELOPE = Envelope(-5.0, 5.0, 0.1)
 
@@ -99,13 +90,14 @@ class FakeCycler:
     async def close(self) -> None: ...
 
 
-def step(mode: str = "current", setpoint: Any = 0.001, **changes: Any) -> Step:
+def step(what: str | AnyDrive = "current", setpoint: Any = 0.001, **changes: Any) -> Step:
     ends = changes.pop("until", (after(10.0),))
+    more = {key: changes.pop(key) for key in ("required_sign", "current_limit") if key in changes}
+    drive = drive_of(what, setpoint, **more)
     settings: dict[str, Any] = {
-        "mode": mode,
-        "name": mode,
+        "drive": drive,
+        "name": drive.kind,
         "step_id": 1,
-        "setpoint": None if mode == "rest" else setpoint,
         "until": ends,
         "record": Record(every_s=1.0),
         "poll_s": 1.0,

@@ -17,7 +17,8 @@ from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.instrument.schedule import Current, Followed, Record, Repeat, Schedule, ScheduledStep, ScheduleState
-from galvanode.recipe.program import Condition, End, EndLoop, Limits, Loop, Program, Variable, Window
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Condition, End, EndLoop, Limits, Loop, Program, Window
 
 HOUR = 3600.0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, Literal
 
 import pytest
+from tests.drives import EXAMPLES
 from tests.galvanode.engine.test_other_steps import make as make_with_both
 from tests.galvanode.engine.test_run import finish, make, program, step
 
@@ -15,12 +16,19 @@ import galvanode.engine
 from galvanode.engine.carriers import NoCarrier, carrier_of
 from galvanode.engine.plans import task_of
 from galvanode.errors import GalvanodeError
-from galvanode.recipe.program import Step
+from galvanode.recipe.drives import KINDS, Drive
 
 MOST_LINES, MOST_BRANCHES = 300, 15
 ENGINE = Path(galvanode.engine.__file__).parent
 STILL_ONE = {"station.py"}
 MODULES = sorted(path for path in ENGINE.rglob("*.py") if path.name not in STILL_ONE)
+
+
+class Levitation(Drive):
+    kind: Literal["levitation"] = "levitation"
+    polled_as: ClassVar[str | None] = "current"
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -36,12 +44,12 @@ def test_no_class_is_longer_than_a_few_screens_and_no_function_branches_without_
 
 def test_every_way_to_drive_a_step_has_a_carrier_on_one_of_the_instruments():
     run, _, _ = make_with_both(program())
-    for mode in get_args(Step.model_fields["mode"].annotation):
-        assert callable(carrier_of(step(mode), run._workplace)), mode
+    for drive in KINDS:
+        assert callable(carrier_of(step(EXAMPLES[drive]), run._workplace)), drive
 
 
 async def test_a_step_that_nothing_can_carry_out_fails_and_nothing_is_sent():
-    unknown = step().model_copy(update={"mode": "levitation"})
+    unknown = step().model_copy(update={"drive": Levitation()})
     run, cycler = make(program(unknown))
     await finish(run)
     assert run.state == "failed"
@@ -60,7 +68,7 @@ def test_an_instruction_of_an_unknown_kind_is_not_guessed_at():
 
 
 def test_an_unknown_mode_becomes_no_task_of_an_instrument():
-    unknown = step().model_copy(update={"mode": "levitation"})
+    unknown = step().model_copy(update={"drive": Levitation()})
     with pytest.raises(GalvanodeError, match="levitation"):
         task_of(unknown, lambda operand: float(operand), 0.1, None)  # type: ignore[arg-type]
 

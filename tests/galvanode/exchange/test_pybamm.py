@@ -101,10 +101,10 @@ MODES = {
 @pytest.mark.parametrize("reading", READINGS, ids=[reading["text"] for reading in READINGS])
 def test_an_instruction_means_what_it_means_there(reading: dict[str, Any]):
     step = step_of(reading["text"])
-    assert step.mode == MODES[reading["kind"]]
+    assert step.drive.kind == MODES[reading["kind"]]
     # Currents and powers are positive there in a discharge.
     sign = 1 if reading["kind"] in ("Voltage", "Resistance", "Rest") else -1
-    assert (step.setpoint or 0.0) == pytest.approx(sign * reading["value"])
+    assert (step.drive.held or 0.0) == pytest.approx(sign * reading["value"])
     ends = [end.plain for end in step.until]
     assert [end.value for end in ends if end and end.quantity == "time"] == (
         [] if reading["seconds"] is None else [pytest.approx(reading["seconds"])]

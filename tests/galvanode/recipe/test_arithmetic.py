@@ -13,7 +13,7 @@ from galvanode.recipe.formula import MAX_DEPTH, evaluate
 from galvanode.recipe.language.arithmetic import Kind, Term, kind_of, known, quantity_of, work_out
 from galvanode.recipe.language.expression import DEEPEST, Apply, Bare, Name, Node, Written, depth, parse, show
 from galvanode.recipe.language.values import C_RATE, NUMBER, POTENTIAL
-from galvanode.recipe.program import Formula, Operand, Variable
+from galvanode.recipe.operand import Formula, Operand, Variable
 from galvanode.units import DIMENSIONS, Quantity, dimension_of, exponents, parse_exact
 
 PLAIN = [name for name in DIMENSIONS if name not in ("temperature", "fraction")]

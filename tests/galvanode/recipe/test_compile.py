@@ -6,7 +6,8 @@ import pytest
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import Condition, EndLoop, Loop, Program, Record, Step, Variable, Window
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Condition, EndLoop, Loop, Program, Record, Step, Window
 
 CELL = """\
 name: Li | LLZTO | Li
@@ -66,15 +67,15 @@ def test_the_critical_current_density_recipe_compiles_to_a_loop_of_two_steps():
     rest, loop, plate, strip, end = program.instructions
     assert isinstance(loop, Loop)
     assert all(isinstance(step, Step) for step in (rest, plate, strip))
-    assert (rest.mode, rest.setpoint, rest.step_id, rest.line) == ("rest", None, 1, 9)
+    assert (rest.drive.kind, rest.drive.held, rest.step_id, rest.line) == ("rest", None, 1, 9)
     assert tuple(end.test for end in rest.until) == (
         Condition(quantity="time", comparison=">=", value=600.0, text="for 10 min"),
     )
     assert (loop.turns, loop.end, loop.counts_cycles, loop.line) == (40, 4, True, 11)
     assert loop.ladder["current_density"][:3] == (1.0, 2.0, 3.0)
     assert [end.text for end in loop.stop_when] == ["short_circuit"]
-    assert plate.setpoint == Variable(name="current_density", factor=0.5e-4)
-    assert strip.setpoint == Variable(name="current_density", factor=-0.5e-4)
+    assert plate.drive.held == Variable(name="current_density", factor=0.5e-4)
+    assert strip.drive.held == Variable(name="current_density", factor=-0.5e-4)
     assert (plate.name, plate.step_id, strip.name, strip.step_id) == ("plate", 2, "strip", 3)
     assert plate.record == Record(every_s=1.0, voltage_change=1e-3)
     assert (plate.poll_s, plate.line) == (1.0, 12)
@@ -182,22 +183,22 @@ def test_an_end_reason_reads_as_the_recipe_with_its_parameters_filled_in():
 
 def test_zero_is_a_value_everywhere():
     step = only_step("constant_current: {current: 0 A, for: 0 s, until: voltage <= 0 V}")
-    assert step.setpoint == 0.0
+    assert step.drive.held == 0.0
     assert [end.test.value for end in step.until] == [0.0, 0.0]
-    assert only_step("constant_voltage: {voltage: 0 V, for: 1 s}").setpoint == 0.0
+    assert only_step("constant_voltage: {voltage: 0 V, for: 1 s}").drive.held == 0.0
 
 
 def test_plating_is_positive_and_stripping_negative():
-    assert only_step("plate: {current: 1 mA, for: 1 s}").setpoint == 1e-3
-    assert only_step("strip: {current: 1 mA, for: 1 s}").setpoint == -1e-3
-    assert only_step("strip: {current_density: 2 mA/cm^2, for: 1 s}").setpoint == -1e-3
-    assert only_step("constant_current: {current: -1 mA, for: 1 s}").setpoint == -1e-3
+    assert only_step("plate: {current: 1 mA, for: 1 s}").drive.held == 1e-3
+    assert only_step("strip: {current: 1 mA, for: 1 s}").drive.held == -1e-3
+    assert only_step("strip: {current_density: 2 mA/cm^2, for: 1 s}").drive.held == -1e-3
+    assert only_step("constant_current: {current: -1 mA, for: 1 s}").drive.held == -1e-3
 
 
 def test_a_constant_voltage_step_may_limit_its_current():
     step = only_step("constant_voltage: {voltage: 4 V, current_limit: 1 mA, until: current <= 0.1 mA}")
-    assert (step.mode, step.setpoint, step.current_limit) == ("voltage", 4.0, 1e-3)
-    assert only_step("constant_voltage: {voltage: 4 V, for: 1 s}").current_limit is None
+    assert (step.drive.kind, step.drive.held, step.drive.limit) == ("voltage", 4.0, 1e-3)
+    assert only_step("constant_voltage: {voltage: 4 V, for: 1 s}").drive.limit is None
 
 
 def test_limits_are_the_envelope_tightened_by_the_recipe_and_then_by_the_step():
@@ -276,7 +277,7 @@ def test_a_program_survives_json():
     for text in (CCD, "title: x\nmethod: [rest: {for: 1 s}]\n"):
         program = compiled(text)
         assert Program.model_validate_json(program.model_dump_json()) == program
-        assert json.loads(program.model_dump_json())["format"] == 2
+        assert json.loads(program.model_dump_json())["format"] == 3
 
 
 def test_steps_compile_in_the_time_that_making_their_models_takes():

@@ -12,19 +12,8 @@ from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.language.condition import parse_condition
 from galvanode.recipe.language.expression import Bare, Both, Compare, Either, Node, Written, parse, show
 from galvanode.recipe.language.known import MEASURED
-from galvanode.recipe.program import (
-    Action,
-    AllOf,
-    AnyOf,
-    Condition,
-    Detector,
-    End,
-    Loop,
-    Program,
-    Step,
-    Test,
-    Variable,
-)
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Action, AllOf, AnyOf, Condition, Detector, End, Loop, Program, Step, Test
 
 CELL = """\
 name: LCO | electrolyte | Li-In
@@ -241,7 +230,7 @@ def test_an_old_recipe_reads_as_it_did():
     programs = [compile_recipe(parse_recipe(text, "r"), parse_cell(CELL, "c")) for text in (old, new)]
     loops = [program.instructions[0] for program in programs]
     assert loops[0].stop_when == loops[1].stop_when
-    assert [program.instructions[1].setpoint for program in programs] == [pytest.approx(1.5e-3)] * 2
+    assert [program.instructions[1].drive.held for program in programs] == [pytest.approx(1.5e-3)] * 2
 
 
 def test_an_error_in_an_old_recipe_has_its_own_place():

@@ -13,21 +13,8 @@ from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe, read_recipe
 from galvanode.recipe.method.blocks import MAX_STEPS
-from galvanode.recipe.program import (
-    Ask,
-    Assign,
-    Branch,
-    Condition,
-    EndLoop,
-    Formula,
-    Jump,
-    Loop,
-    Program,
-    Result,
-    Step,
-    Variable,
-    Window,
-)
+from galvanode.recipe.operand import Formula, Result, Variable
+from galvanode.recipe.program import Ask, Assign, Branch, Condition, EndLoop, Jump, Loop, Program, Step, Window
 
 CELL = """\
 name: LCO | electrolyte | Li-In
@@ -243,7 +230,7 @@ def test_a_parameter_may_be_set_anew_and_begins_with_its_value():
         i="2 mA",
     )
     assert program.variables == {"i": 2e-3}
-    assert program.instructions[0].setpoint == Variable(name="i")
+    assert program.instructions[0].drive.held == Variable(name="i")
     assert program.instructions[1].value == Variable(name="i", factor=2.0)
 
 
@@ -256,8 +243,8 @@ def test_one_c_may_be_the_capacity_just_measured():
     program = compiled(method)
     assert program.variables == {"nominal_capacity": 5.4}
     first, _, _, charge, _, last = program.instructions
-    assert first.setpoint == Variable(name="nominal_capacity", factor=-0.1 / 3600)
-    assert charge.setpoint == Formula(
+    assert first.drive.held == Variable(name="nominal_capacity", factor=-0.1 / 3600)
+    assert charge.drive.held == Formula(
         op="*", of=(Variable(name="r"), Variable(name="nominal_capacity", factor=1 / 3600))
     )
     assert last.until[0].test.value == Variable(name="nominal_capacity", factor=1 / 72_000)
@@ -324,8 +311,8 @@ def test_a_number_from_the_operator_is_a_variable():
     ask, step = program.instructions
     assert isinstance(ask, Ask)
     assert (ask.name, ask.dimension) == ("mass", "mass")
-    assert step.setpoint == Variable(name="mass", factor=-100.0)
-    assert step.sign == -1
+    assert step.drive.held == Variable(name="mass", factor=-100.0)
+    assert step.drive.signed == -1
 
 
 # --- parameters and the cell -----------------------------------------------------------------------------------------
@@ -343,16 +330,16 @@ def test_parameters_are_bound_to_the_cell():
         "density": "0.3 mA/cm^2",
         "warm": "60 degC",
     }
-    assert program.instructions[0].setpoint == pytest.approx(1.5e-4)
+    assert program.instructions[0].drive.held == pytest.approx(1.5e-4)
     again = compiled("  - constant_current: {current: $twice, for: 1 s}\n", head, tenth="0.2 mA")
-    assert again.instructions[0].setpoint == 4e-4
+    assert again.instructions[0].drive.held == 4e-4
     with pytest.raises(InvalidInput, match=r"parameter 'tenth' is '2 mA'; expected at most 1\.5 mA"):
         compiled(f"  - {REST}\n", head, tenth="2 mA")
 
 
 def test_the_cell_may_be_asked_anywhere():
     step = compiled("  - constant_current: {current: $cell.area * 1 mA/cm^2, for: 1 s}\n").instructions[0]
-    assert step.setpoint == pytest.approx(5e-4)
+    assert step.drive.held == pytest.approx(5e-4)
     assert "active_mass" in refused("  - constant_current: {current: $cell.active_mass * 1 mA/g, for: 1 s}\n")
     unknown = CELL.replace("electrolyte_thickness: 0.8 mm", "electrolyte_thickness: unknown")
     head = "parameters: {d: $cell.thickness}\n"
@@ -404,7 +391,7 @@ def test_several_variables_run_together_and_arithmetic_with_them_is_looked_at_tu
         "  - ladder: {i: [1 mA, 2 mA], n: [1, {n}]}\n    repeat: [constant_current: {{current: $i * $n, for: 1 s}}]\n"
     )
     program = compiled(method.replace("{i:", "{{i:").replace("{n}]}", "{n}]}}").format(n=2))
-    assert program.instructions[1].setpoint == Formula(op="*", of=(Variable(name="i"), Variable(name="n")))
+    assert program.instructions[1].drive.held == Formula(op="*", of=(Variable(name="i"), Variable(name="n")))
     message = refused(method.replace("{i:", "{{i:").replace("{n}]}", "{n}]}}").format(n=3))
     assert "is '$i * $n', which is '6 mA', outside the cell's envelope (-5 mA to 5 mA)" in message
 
@@ -437,7 +424,7 @@ def test_a_call_puts_another_recipe_in_its_place():
     assert [step.step_id for step in steps] == [1, 2, 3, 4, 5, 6]
     assert [step.line for step in steps] == [7, 8, 8, 9, 9, 10]
     assert [item.turns for item in program.instructions if isinstance(item, Loop)] == [2, 3]
-    assert steps[1].setpoint == pytest.approx(0.15e-3)
+    assert steps[1].drive.held == pytest.approx(0.15e-3)
     assert steps[3].until[0].test.value == pytest.approx(3.58)
     assert [step.limits.voltage.max for step in steps] == [4.2, 4.0, 4.0, 4.0, 4.0, 4.2]
     assert [step.poll_s for step in steps] == [5.0] * 6
@@ -451,7 +438,7 @@ def test_a_call_may_be_given_what_varies_and_what_was_measured():
         "      - call: {recipe: cycling, with: {rate: $x}}\n  - call: {recipe: cycling, with: {rate: $r}}\n",
         calls={"cycling": CYCLING},
     )
-    setpoints = [item.setpoint for item in program.instructions if isinstance(item, Step)][1:]
+    setpoints = [item.drive.held for item in program.instructions if isinstance(item, Step)][1:]
     assert [operand.name for operand in setpoints] == ["x", "x", "r", "r"]
     guards = [item for item in program.instructions if isinstance(item, Branch)]
     assert [(guard.test.comparison, guard.test.value, guard.test.subject) for guard in guards] == [
@@ -497,7 +484,7 @@ def test_the_capacity_that_a_called_recipe_sets_counts_outside_too():
         "  - set: {nominal_capacity: charge}\n"
     }
     program = compiled(f"  - call: measure\n  - {CHARGE}\n", calls=inner)
-    assert program.instructions[-1].setpoint == Variable(name="nominal_capacity", factor=1 / 3600)
+    assert program.instructions[-1].drive.held == Variable(name="nominal_capacity", factor=1 / 3600)
     assert program.variables == {"nominal_capacity": 5.4}
 
 

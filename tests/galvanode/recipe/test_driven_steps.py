@@ -5,7 +5,8 @@ import pytest
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, describe, estimate, parse_recipe
-from galvanode.recipe.program import Ask, Formula, Program, Record, Step, Variable, Window
+from galvanode.recipe.operand import Formula, Variable
+from galvanode.recipe.program import Ask, Program, Record, Step, Window
 
 CELL = """\
 name: Cell
@@ -42,26 +43,26 @@ def refused(step: str, head: str = "", cell: str = CELL) -> InvalidInput:
 
 def test_a_constant_power_has_a_sign():
     step = only("constant_power: {power: -5 mW, until: voltage <= 2.5 V}")
-    assert (step.mode, step.name, step.setpoint, step.sign) == ("power", "constant_power", -5e-3, 0)
-    assert only("constant_power: {power: 5 mW, for: 1 h}").setpoint == 5e-3
-    assert only("constant_power: {power: 0 W, for: 1 h}").setpoint == 0.0
+    assert (step.drive.kind, step.name, step.drive.held, step.drive.signed) == ("power", "constant_power", -5e-3, 0)
+    assert only("constant_power: {power: 5 mW, for: 1 h}").drive.held == 5e-3
+    assert only("constant_power: {power: 0 W, for: 1 h}").drive.held == 0.0
 
 
 def test_a_load_is_a_resistance_above_zero():
     step = only("constant_resistance: {resistance: 1 kohm, until: voltage <= 2.5 V}")
-    assert (step.mode, step.setpoint, step.sign) == ("resistance", 1000.0, 1)
+    assert (step.drive.kind, step.drive.held, step.drive.signed) == ("resistance", 1000.0, 1)
 
 
 def test_the_step_gives_the_sign_of_a_power():
     charge = only("charge: {power: 5 mW, until: voltage >= 4.2 V}")
     discharge = only("discharge: {power: 5 mW, until: voltage <= 2.5 V}")
-    assert (charge.mode, charge.setpoint, charge.sign) == ("power", 5e-3, 1)
-    assert (discharge.mode, discharge.setpoint, discharge.sign) == ("power", -5e-3, -1)
+    assert (charge.drive.kind, charge.drive.held, charge.drive.signed) == ("power", 5e-3, 1)
+    assert (discharge.drive.kind, discharge.drive.held, discharge.drive.signed) == ("power", -5e-3, -1)
 
 
 def test_a_discharge_may_go_through_a_load():
     step = only("discharge: {resistance: 1 kohm, until: voltage <= 2.5 V}")
-    assert (step.mode, step.setpoint, step.sign) == ("resistance", 1000.0, 1)
+    assert (step.drive.kind, step.drive.held, step.drive.signed) == ("resistance", 1000.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_discharge_may_go_through_a_load():
     ],
 )
 def test_what_is_worked_out_while_it_runs_must_have_the_sign_of_the_step(step, sign):
-    assert only(step).sign == sign
+    assert only(step).drive.signed == sign
 
 
 @pytest.mark.parametrize(
@@ -98,15 +99,15 @@ def test_what_the_host_regulates_is_looked_at_every_second_or_more_often(step):
 
 def test_a_hold_after_a_power_draws_no_more_than_flowed_at_the_end():
     driven, hold = program("  - charge: {power: 8 mW, until: voltage >= 4 V, then_hold: {for: 1 h}}\n").instructions
-    assert (driven.mode, hold.mode, hold.setpoint) == ("power", "voltage", 4.0)
-    assert hold.current_limit == pytest.approx(2e-3)
+    assert (driven.drive.kind, hold.drive.kind, hold.drive.held) == ("power", "voltage", 4.0)
+    assert hold.drive.limit == pytest.approx(2e-3)
     assert (driven.step_id, hold.step_id) == (1, 1)
 
 
 def test_a_hold_after_a_load_draws_no_more_than_flowed_at_the_end():
     steps = "  - discharge: {resistance: 1 kohm, until: voltage <= 2.5 V, then_hold: {until: current <= 0.1 mA}}\n"
     _, hold = program(steps).instructions
-    assert hold.current_limit == pytest.approx(2.5e-3)
+    assert hold.drive.limit == pytest.approx(2.5e-3)
     assert (hold.until[0].test.quantity, hold.until[0].test.value) == ("current_magnitude", 1e-4)
 
 
@@ -121,7 +122,7 @@ def test_a_hold_after_a_load_draws_no_more_than_flowed_at_the_end():
 )
 def test_a_hold_may_follow_a_voltage_of_which_more_is_said(until):
     _, hold = program(f"  - charge: {{rate: 1C, until: {until}, then_hold: {{for: 1 h}}}}\n").instructions
-    assert (hold.mode, hold.setpoint, hold.current_limit) == ("voltage", 4.0, pytest.approx(2e-3))
+    assert (hold.drive.kind, hold.drive.held, hold.drive.limit) == ("voltage", 4.0, pytest.approx(2e-3))
 
 
 @pytest.mark.parametrize(
@@ -153,9 +154,9 @@ def test_the_limit_of_a_hold_varies_with_a_ladder():
         "      - charge: {power: 4 mW, until: voltage >= 3 V, then_hold: {for: 1 h}}\n"
     )
     _, driven, hold, _, fixed, _ = program(steps).instructions
-    assert driven.setpoint == Variable(name="p")
-    assert hold.current_limit == Formula(op="abs", of=(Formula(op="/", of=(Variable(name="p"), 4.0)),))
-    assert fixed.current_limit == pytest.approx(4e-3 / 3)
+    assert driven.drive.held == Variable(name="p")
+    assert hold.drive.limit == Formula(op="abs", of=(Formula(op="/", of=(Variable(name="p"), 4.0)),))
+    assert fixed.drive.limit == pytest.approx(4e-3 / 3)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_a_power_or_a_load_that_cannot_be(step, cell, said):
 
 
 def test_a_load_on_a_cell_that_goes_through_zero_is_left_to_the_limits():
-    assert only("constant_resistance: {resistance: 1 ohm, for: 1 h}", cell=SYMMETRIC).setpoint == 1.0
+    assert only("constant_resistance: {resistance: 1 ohm, for: 1 h}", cell=SYMMETRIC).drive.held == 1.0
 
 
 def test_every_power_of_a_ladder_must_be_possible():
@@ -225,12 +226,12 @@ def test_a_tighter_safety_leaves_less_power():
 
 
 def test_ir_correction_makes_up_for_a_share_of_a_resistance():
-    assert only("sweep: {to: 4 V, rate: 1 mV/s}").sweep.compensated is None
+    assert only("sweep: {to: 4 V, rate: 1 mV/s}").drive.compensated is None
     whole = only("sweep: {to: 4 V, rate: 1 mV/s, ir_correction: {resistance: 12 ohm}}")
-    assert whole.sweep.compensated == 12.0
+    assert whole.drive.compensated == 12.0
     scan = "cyclic_voltammetry: {vertices: [4 V], rate: 1 mV/s, ir_correction: {resistance: 12 ohm, share: 85 %}}"
-    assert only(scan).sweep.compensated == pytest.approx(10.2)
-    assert only(scan.replace("12 ohm", "$r"), "parameters: {r: 20 ohm}\n").sweep.compensated == pytest.approx(17.0)
+    assert only(scan).drive.compensated == pytest.approx(10.2)
+    assert only(scan.replace("12 ohm", "$r"), "parameters: {r: 20 ohm}\n").drive.compensated == pytest.approx(17.0)
 
 
 def test_a_corrected_sweep_is_driven_by_the_host_every_second_or_more_often():
@@ -244,7 +245,7 @@ def test_a_resistance_may_vary_with_a_ladder():
         "  - ladder: {r: [10 ohm, 20 ohm]}\n"
         "    repeat: [sweep: {to: 4 V, rate: 1 mV/s, ir_correction: {resistance: $r, share: 50 %}}]\n"
     )
-    assert program(steps).instructions[1].sweep.compensated == Variable(name="r", factor=0.5)
+    assert program(steps).instructions[1].drive.compensated == Variable(name="r", factor=0.5)
 
 
 @pytest.mark.parametrize(
@@ -264,12 +265,12 @@ def test_a_correction_that_cannot_be(correction, said):
 
 def test_a_spectrum_may_be_measured_several_times():
     step = only("impedance: {from: 1 kHz, to: 1 Hz, averages: 4}")
-    assert step.impedance.averages == 4
+    assert step.drive.averages == 4
     once = only("impedance: {from: 1 kHz, to: 1 Hz}")
-    assert once.impedance.averages == 1
+    assert once.drive.averages == 1
     found = estimate(program("  - impedance: {from: 1 kHz, to: 1 Hz, averages: 4}\n"))
     assert found.samples == (4 * 31.0, 4 * 31.0)
-    assert only("impedance: {from: 1 kHz, to: 1 Hz, averages: $n}", "parameters: {n: 3}\n").impedance.averages == 3
+    assert only("impedance: {from: 1 kHz, to: 1 Hz, averages: $n}", "parameters: {n: 3}\n").drive.averages == 3
 
 
 @pytest.mark.parametrize("averages", ["0", "101", "1.5", "many", "-1"])
@@ -457,7 +458,7 @@ def test_a_program_of_every_step_survives_json_and_is_told_and_bounded():
 def test_what_is_measured_becomes_the_set_point_with_its_sign():
     steps = [item for item in program(EVERYTHING, "version: 2\n").instructions if isinstance(item, Step)]
     charge, hold, discharge = steps[2:5]
-    assert (charge.setpoint, charge.sign) == (Variable(name="p"), 1)
-    assert hold.current_limit == Formula(op="abs", of=(Formula(op="/", of=(Variable(name="p"), 4.0)),))
-    assert (discharge.setpoint, discharge.sign) == (Variable(name="r"), 1)
-    assert steps[5].sweep.compensated == Variable(name="r", factor=0.85)
+    assert (charge.drive.held, charge.drive.signed) == (Variable(name="p"), 1)
+    assert hold.drive.limit == Formula(op="abs", of=(Formula(op="/", of=(Variable(name="p"), 4.0)),))
+    assert (discharge.drive.held, discharge.drive.signed) == (Variable(name="r"), 1)
+    assert steps[5].drive.compensated == Variable(name="r", factor=0.85)

@@ -5,8 +5,10 @@ import time
 from random import Random
 
 import pytest
+from tests.drives import drive_of
 
 from galvanode.recipe import Bounds, estimate
+from galvanode.recipe.operand import Formula, Result, Variable
 from galvanode.recipe.program import (
     Action,
     AllOf,
@@ -18,15 +20,12 @@ from galvanode.recipe.program import (
     Detector,
     End,
     EndLoop,
-    Formula,
     Jump,
     Limits,
     Loop,
     Program,
     Record,
-    Result,
     Step,
-    Variable,
 )
 
 END, FAIL, BREAK = Action(do="end"), Action(do="fail"), Action(do="break")
@@ -42,7 +41,10 @@ def end(test, **more):
 
 def step(*ends, mode="rest", every_s=10.0, **more):
     record = more.pop("record", Record(every_s=every_s))
-    return Step(mode=mode, name="s", step_id=1, until=ends, record=record, poll_s=10.0, limits=Limits(), line=1, **more)
+    drive = drive_of(mode, more.pop("setpoint", None))
+    return Step(
+        drive=drive, name="s", step_id=1, until=ends, record=record, poll_s=10.0, limits=Limits(), line=1, **more
+    )
 
 
 def rest(seconds):

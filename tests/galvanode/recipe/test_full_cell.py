@@ -5,7 +5,8 @@ import pytest
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, parse_recipe
-from galvanode.recipe.program import Condition, Loop, Program, Step, Variable, Window
+from galvanode.recipe.operand import Variable
+from galvanode.recipe.program import Condition, Loop, Program, Step, Window
 
 CELL = """\
 name: LCO | electrolyte | Li-In
@@ -40,19 +41,19 @@ def only(step: str, head: str = "", **parameters: str) -> Step:
 )
 def test_a_c_rate_is_a_share_of_the_cells_capacity_per_hour(rate, amps):
     charge, discharge = (only(f"{verb}: {{rate: {rate}, for: 1 h}}") for verb in ("charge", "discharge"))
-    assert (charge.mode, charge.name, charge.setpoint) == ("current", "charge", pytest.approx(amps, rel=1e-12))
-    assert discharge.setpoint == pytest.approx(-amps, rel=1e-12)
+    assert (charge.drive.kind, charge.name, charge.drive.held) == ("current", "charge", pytest.approx(amps, rel=1e-12))
+    assert discharge.drive.held == pytest.approx(-amps, rel=1e-12)
 
 
 def test_one_c_passes_the_stated_capacity_in_an_hour():
     cell = CELL.replace("active_mass: 10 mg\nspecific_capacity: 150 mAh/g\n", "nominal_capacity: 2 mAh\n")
     (step,) = steps("discharge: {rate: 1C, for: 1 h}", cell=cell)
-    assert step.setpoint * 3600 == pytest.approx(-7.2)  # C
+    assert step.drive.held * 3600 == pytest.approx(-7.2)  # C
 
 
 def test_charge_and_discharge_take_currents_and_densities_in_magnitude():
-    assert only("charge: {current: 1 mA, for: 1 h}").setpoint == 1e-3
-    assert only("discharge: {current_density: 2 mA/cm^2, for: 1 h}").setpoint == -1e-3
+    assert only("charge: {current: 1 mA, for: 1 h}").drive.held == 1e-3
+    assert only("discharge: {current_density: 2 mA/cm^2, for: 1 h}").drive.held == -1e-3
 
 
 def test_a_ladder_of_rates_keeps_the_rates_and_multiplies_by_the_capacity():
@@ -65,7 +66,7 @@ def test_a_ladder_of_rates_keeps_the_rates_and_multiplies_by_the_capacity():
     assert isinstance(loop, Loop)
     assert loop.ladder == {"rate": (0.1, 0.2, 1.0)}
     one_c = 1.5e-3
-    for operand, factor in ((charge.setpoint, one_c), (hold.current_limit, one_c), (discharge.setpoint, -one_c)):
+    for operand, factor in ((charge.drive.held, one_c), (hold.drive.limit, one_c), (discharge.drive.held, -one_c)):
         assert isinstance(operand, Variable)
         assert (operand.name, operand.factor) == ("rate", pytest.approx(factor))
 
@@ -80,7 +81,7 @@ def test_a_ladder_of_rates_may_run_in_equal_steps():
 
 def test_a_rate_may_be_a_parameter_with_a_range():
     head = "parameters: {rate: {default: 0.5C, max: 2C}}\n"
-    assert only("charge: {rate: $rate, for: 1 h}", head, rate="C/10").setpoint == pytest.approx(0.15e-3)
+    assert only("charge: {rate: $rate, for: 1 h}", head, rate="C/10").drive.held == pytest.approx(0.15e-3)
     with pytest.raises(InvalidInput, match="parameter 'rate' is '3C'; expected at most 2C"):
         only("charge: {rate: $rate, for: 1 h}", head, rate="3C")
     with pytest.raises(InvalidInput, match=r"parameter 'rate' is '1 mA'; expected a C-rate such as '0\.5C'"):
@@ -92,12 +93,12 @@ def test_a_charge_with_a_hold_is_one_step_of_the_recipe_in_two_phases():
         "charge: {rate: 0.2C, until: voltage >= 4 V, name: formation, "
         "then_hold: {until: [current <= 0.05C, current_density <= 0.01 mA/cm^2], for: 2 h}}"
     )
-    assert (driven.name, driven.step_id, driven.mode) == ("formation", 1, "current")
-    assert (hold.name, hold.step_id, hold.mode) == ("formation", 1, "voltage")
+    assert (driven.name, driven.step_id, driven.drive.kind) == ("formation", 1, "current")
+    assert (hold.name, hold.step_id, hold.drive.kind) == ("formation", 1, "voltage")
     assert tuple(end.test for end in driven.until) == (
         Condition(quantity="voltage", comparison=">=", value=4.0, text="voltage >= 4 V"),
     )
-    assert (hold.setpoint, hold.current_limit) == (4.0, driven.setpoint)
+    assert (hold.drive.held, hold.drive.limit) == (4.0, driven.drive.held)
     assert [(item.test.quantity, item.test.comparison) for item in hold.until] == [
         ("time", ">="),
         ("current_magnitude", "<="),
@@ -109,7 +110,7 @@ def test_a_charge_with_a_hold_is_one_step_of_the_recipe_in_two_phases():
 
 def test_the_hold_of_a_discharge_takes_no_more_than_its_current_and_tapers_in_magnitude():
     driven, hold = steps("discharge: {current: 1 mA, until: voltage <= 2 V, then_hold: {until: current <= 50 uA}}")
-    assert (driven.setpoint, hold.current_limit, hold.setpoint) == (-1e-3, 1e-3, 2.0)
+    assert (driven.drive.held, hold.drive.limit, hold.drive.held) == (-1e-3, 1e-3, 2.0)
     assert hold.until[0].test.quantity == "current_magnitude"
 
 
@@ -133,11 +134,11 @@ def test_a_plain_voltage_is_one_at_the_terminals():
 
 
 def test_potentials_are_taken_wherever_a_voltage_stands():
-    assert only("constant_voltage: {voltage: 4 V vs Li+/Li, for: 1 s}").setpoint == pytest.approx(3.38)
-    assert only("sweep: {from: 3 V vs Li+/Li, to: 4 V vs Li+/Li, rate: 1 mV/s}").sweep.vertices == pytest.approx(
+    assert only("constant_voltage: {voltage: 4 V vs Li+/Li, for: 1 s}").drive.held == pytest.approx(3.38)
+    assert only("sweep: {from: 3 V vs Li+/Li, to: 4 V vs Li+/Li, rate: 1 mV/s}").drive.vertices == pytest.approx(
         (2.38, 3.38)
     )
-    assert only("impedance: {from: 1 kHz, to: 1 Hz, bias: 4 V vs Li+/Li}").impedance.bias == pytest.approx(3.38)
+    assert only("impedance: {from: 1 kHz, to: 1 Hz, bias: 4 V vs Li+/Li}").drive.bias == pytest.approx(3.38)
     head = "parameters: {upper: {default: 4.22 V vs Li+/Li, max: 4.7 V vs Li+/Li}}\n"
     assert only("charge: {rate: 1C, until: voltage >= $upper}", head).until[0].test.value == 3.6
     again = only("charge: {rate: 1C, until: voltage >= $upper}", head, upper="4.62 V vs Li+/Li")

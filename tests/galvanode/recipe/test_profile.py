@@ -7,10 +7,10 @@ import pytest
 
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
-from galvanode.recipe import compile_recipe, estimate, parse_recipe, read_recipe
+from galvanode.recipe import compile_recipe, drives, estimate, parse_recipe, read_recipe
 from galvanode.recipe.compiling import profile_table
 from galvanode.recipe.language import shelf
-from galvanode.recipe.program import Limits, ProfilePlan, Program, Step
+from galvanode.recipe.program import Limits, Program, Step
 
 CELL = """\
 name: Cell
@@ -26,20 +26,20 @@ def program(text: str, head: str = "") -> Program:
     return compile_recipe(parse_recipe(f"title: x\n{head}method:\n  - profile: {text}\n", "r"), parse_cell(CELL, "c"))
 
 
-def plan(text: str, head: str = "") -> ProfilePlan:
+def plan(text: str, head: str = "") -> drives.Profile:
     (step,) = program(text, head).instructions
     assert isinstance(step, Step)
-    assert step.mode == "profile"
-    assert step.profile is not None
-    return step.profile
+    assert step.drive.kind == "profile"
+    assert step.drive is not None
+    return step.drive
 
 
-def beside(folder: Path, csv: str | bytes, body: str = "{file: p.csv}") -> ProfilePlan:
+def beside(folder: Path, csv: str | bytes, body: str = "{file: p.csv}") -> drives.Profile:
     content = csv if isinstance(csv, bytes) else csv.encode()
     (folder / "p.csv").write_bytes(content)
     (folder / "r.yaml").write_text(f"title: x\nmethod:\n  - profile: {body}\n", encoding="utf-8")
     (step,) = compile_recipe(read_recipe(folder / "r.yaml"), parse_cell(CELL, "c")).instructions
-    return step.profile
+    return step.drive
 
 
 def refused(folder: Path, csv: str | bytes, body: str = "{file: p.csv}") -> str:
@@ -54,7 +54,7 @@ def refused(folder: Path, csv: str | bytes, body: str = "{file: p.csv}") -> str:
 
 def test_points_are_times_and_currents():
     found = plan("{points: [[0 s, 1 mA], [10 s, -2 mA], [1 min, 0 mA]]}")
-    assert found == ProfilePlan(quantity="current", times=(0.0, 10.0, 60.0), values=(1e-3, -2e-3, 0.0))
+    assert found == drives.Profile(quantity="current", times=(0.0, 10.0, 60.0), values=(1e-3, -2e-3, 0.0))
 
 
 def test_points_may_be_powers_or_current_densities():
@@ -141,7 +141,7 @@ def test_the_last_value_is_where_it_ends_and_is_not_applied():
 
 def test_a_file_has_a_header_with_units(tmp_path):
     found = beside(tmp_path, "time_s,current_A\n0,0.001\n10,-2e-3\n20,0\n")
-    assert found == ProfilePlan(quantity="current", times=(0.0, 10.0, 20.0), values=(1e-3, -2e-3, 0.0))
+    assert found == drives.Profile(quantity="current", times=(0.0, 10.0, 20.0), values=(1e-3, -2e-3, 0.0))
 
 
 @pytest.mark.parametrize(

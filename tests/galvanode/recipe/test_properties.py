@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
 from galvanode.recipe import compile_recipe, describe, estimate, parse_recipe
-from galvanode.recipe.program import OPEN_CIRCUIT, Loop, Program, SetChamber, Step, Variable, Window
+from galvanode.recipe.operand import OPEN_CIRCUIT, Variable
+from galvanode.recipe.program import Loop, Program, SetChamber, Step, Window
 
 CELL = """\
 name: Cell
@@ -153,27 +154,27 @@ def test_a_recipe_is_refused_with_its_place_or_compiles_to_a_sound_program(text)
 
 def assert_sound(step: Step, program: Program) -> None:
     """Check what the engine relies on in any step."""
-    assert step.until or step.mode in ("sweep", "impedance")
+    assert step.until or step.drive.kind in ("sweep", "impedance")
     assert within(step.limits.voltage, program.safety.voltage)
     assert step.poll_s > 0
-    assert (step.sweep is not None) == (step.mode == "sweep")
-    assert (step.impedance is not None) == (step.mode == "impedance")
-    assert (step.setpoint is not None) == (step.mode in ("current", "voltage"))
-    if step.mode == "current":
-        assert isinstance(step.setpoint, float)
-        assert abs(step.setpoint) <= 0.01 * (1 + 1e-9)
-    if step.mode == "voltage":
-        assert inside(step.setpoint, step.limits.voltage)
-    if step.sweep is not None:
-        assert step.sweep.rate > 0
-        assert step.sweep.step > 0
-        assert step.record.every_s == pytest.approx(step.sweep.step / step.sweep.rate)
-        for vertex in step.sweep.vertices:
+    assert (step.drive is not None) == (step.drive.kind == "sweep")
+    assert (step.drive is not None) == (step.drive.kind == "impedance")
+    assert (step.drive.held is not None) == (step.drive.kind in ("current", "voltage"))
+    if step.drive.kind == "current":
+        assert isinstance(step.drive.held, float)
+        assert abs(step.drive.held) <= 0.01 * (1 + 1e-9)
+    if step.drive.kind == "voltage":
+        assert inside(step.drive.held, step.limits.voltage)
+    if step.drive is not None:
+        assert step.drive.rate > 0
+        assert step.drive.step > 0
+        assert step.record.every_s == pytest.approx(step.drive.step / step.drive.rate)
+        for vertex in step.drive.vertices:
             assert vertex == Variable(name=OPEN_CIRCUIT) or inside(vertex, step.limits.voltage)
-    if step.impedance is not None:
-        assert step.impedance.frequency_max > step.impedance.frequency_min > 0
-        assert 0 < step.impedance.amplitude <= 0.1
-        assert step.impedance.points >= 2
+    if step.drive is not None:
+        assert step.drive.frequency_max > step.drive.frequency_min > 0
+        assert 0 < step.drive.amplitude <= 0.1
+        assert step.drive.points >= 2
 
 
 def inside(value: object, window: Window) -> bool:
@@ -190,7 +191,7 @@ def test_a_potential_and_the_offset_add_up_without_rounding(potential, offset):
         with pytest.raises(InvalidInput, match="outside the cell's envelope"):
             compile_recipe(parse_recipe(text, "r"), cell)
     else:
-        assert compile_recipe(parse_recipe(text, "r"), cell).instructions[0].setpoint == float(volts)
+        assert compile_recipe(parse_recipe(text, "r"), cell).instructions[0].drive.held == float(volts)
 
 
 @settings(max_examples=100)
@@ -199,7 +200,7 @@ def test_one_c_for_an_hour_is_the_nominal_capacity(rate, microamp_hours):
     cell = parse_cell(CELL.replace("4 mAh", f"{microamp_hours} uAh"), "c")
     text = f"title: x\nmethod: [charge: {{rate: {rate / 10:g}C, for: 1 h}}]\n"
     step = compile_recipe(parse_recipe(text, "r"), cell).instructions[0]
-    assert step.setpoint == pytest.approx(rate / 10 * microamp_hours * 1e-6)
+    assert step.drive.held == pytest.approx(rate / 10 * microamp_hours * 1e-6)
 
 
 @given(

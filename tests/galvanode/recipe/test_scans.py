@@ -6,18 +6,9 @@ import pytest
 
 from galvanode.cell import parse_cell
 from galvanode.errors import InvalidInput
-from galvanode.recipe import Bounds, compile_recipe, describe, estimate, parse_recipe
-from galvanode.recipe.program import (
-    OPEN_CIRCUIT,
-    ImpedancePlan,
-    Program,
-    Record,
-    SetChamber,
-    Soak,
-    Step,
-    SweepPlan,
-    Variable,
-)
+from galvanode.recipe import Bounds, compile_recipe, describe, drives, estimate, parse_recipe
+from galvanode.recipe.operand import OPEN_CIRCUIT, Variable
+from galvanode.recipe.program import Program, Record, SetChamber, Soak, Step
 
 CELL = """\
 name: Li | electrolyte | electrolyte + C
@@ -44,15 +35,15 @@ def only(step: str, head: str = "") -> Step:
 
 def test_a_sweep_runs_from_the_open_circuit_voltage_in_millivolts():
     step = only("sweep: {to: 4.5 V, rate: 0.1 mV/s, current_limit: 1 mA}")
-    assert step.mode == "sweep"
-    assert step.sweep == SweepPlan(vertices=(REST_VOLTAGE, 4.5), rate=1e-4, step=1e-3, cycles=1)
-    assert (step.setpoint, step.current_limit, step.until, step.instrument) == (None, 1e-3, (), None)
-    assert only("sweep: {from: open_circuit, to: 4.5 V, rate: 0.1 mV/s}").sweep == step.sweep
+    assert step.drive.kind == "sweep"
+    assert step.drive == drives.Sweep(vertices=(REST_VOLTAGE, 4.5), rate=1e-4, step=1e-3, current_limit=1e-3)
+    assert (step.drive.held, step.drive.limit, step.until, step.instrument) == (None, 1e-3, (), None)
+    assert only("sweep: {from: open_circuit, to: 4.5 V, rate: 0.1 mV/s, current_limit: 1 mA}").drive == step.drive
 
 
 def test_a_sweep_may_begin_at_a_voltage_and_run_down_and_end_early():
     step = only("sweep: {from: 3 V, to: 0.5 V, rate: 1 mV/s, step: 5 mV, until: current_density <= -1 mA/cm^2}")
-    assert step.sweep == SweepPlan(vertices=(3.0, 0.5), rate=1e-3, step=5e-3)
+    assert step.drive == drives.Sweep(vertices=(3.0, 0.5), rate=1e-3, step=5e-3)
     assert [(c.test.quantity, c.test.comparison, c.test.value) for c in step.until] == [
         ("current", "<=", pytest.approx(-0.5e-3))
     ]
@@ -76,15 +67,15 @@ def test_every_point_of_a_sweep_is_recorded_whatever_the_recipe_records_elsewher
 
 def test_a_cyclic_voltammetry_comes_back_to_its_start():
     step = only("cyclic_voltammetry: {vertices: [4.5 V, 2.5 V], rate: 1 mV/s, cycles: 3}")
-    assert step.sweep == SweepPlan(vertices=(REST_VOLTAGE, 4.5, 2.5, REST_VOLTAGE), rate=1e-3, step=1e-3, cycles=3)
+    assert step.drive == drives.Sweep(vertices=(REST_VOLTAGE, 4.5, 2.5, REST_VOLTAGE), rate=1e-3, step=1e-3, cycles=3)
     fixed = only("cyclic_voltammetry: {from: 3 V, vertices: [4 V], rate: 1 mV/s, cycles: $n}", "parameters: {n: 5}\n")
-    assert (fixed.sweep.vertices, fixed.sweep.cycles) == ((3.0, 4.0, 3.0), 5)
+    assert (fixed.drive.vertices, fixed.drive.cycles) == ((3.0, 4.0, 3.0), 5)
 
 
 def test_the_end_of_a_sweep_may_come_from_a_ladder_and_is_checked_at_every_value():
     text = "  - ladder: {{limit: [4 V, {0} V]}}\n    repeat: [sweep: {{to: $limit, rate: 1 mV/s}}]\n"
     _, step, _ = program(text.format("4.5")).instructions
-    assert step.sweep.vertices == (REST_VOLTAGE, Variable(name="limit"))
+    assert step.drive.vertices == (REST_VOLTAGE, Variable(name="limit"))
     with pytest.raises(
         InvalidInput, match=r"r:4:26: 'sweep.to' is '\$limit', which is '6 V', outside the cell's envelope"
     ):
@@ -95,8 +86,8 @@ def test_the_rate_of_a_sweep_may_come_from_a_ladder_and_is_checked_at_every_valu
     ladder = "ladder: {v: [1 mV/s, 4 mV/s]}\n    repeat: [sweep: {from: 0 V, to: 1 V, rate: $v}]"
     made = program(f"  - {ladder}\n")
     step = next(item for item in made.instructions if isinstance(item, Step))
-    assert step.sweep is not None
-    assert step.sweep.rate == Variable(name="v")
+    assert step.drive is not None
+    assert step.drive.rate == Variable(name="v")
     assert step.poll_s == 0.25
     assert estimate(made).duration_s == Bounds(1250.0, 1250.0)
     assert "1 mV/s to 4 mV/s" in describe(made)[1].setpoint
@@ -110,37 +101,37 @@ def test_the_rate_of_a_sweep_may_come_from_a_ladder_and_is_checked_at_every_valu
 
 def test_an_impedance_is_measured_potentiostatically_about_open_circuit_unless_told_otherwise():
     step = only("impedance: {from: 1 MHz, to: 0.1 Hz}")
-    assert (step.mode, step.setpoint, step.until) == ("impedance", None, ())
-    assert step.impedance == ImpedancePlan(
-        kind="potentiostatic",
+    assert (step.drive.kind, step.drive.held, step.until) == ("impedance", None, ())
+    assert step.drive == drives.Impedance(
+        control="potentiostatic",
         frequency_max=1e6,
         frequency_min=0.1,
         points_per_decade=10,
         amplitude=0.01,
         bias="open_circuit",
     )
-    assert step.impedance.points == 71
+    assert step.drive.points == 71
 
 
 def test_an_impedance_may_be_galvanostatic_or_biased():
     galvanostatic = only("impedance: {kind: galvanostatic, from: 1 kHz, to: 1 Hz, amplitude: 0.1 mA, bias: -1 mA}")
-    assert (galvanostatic.impedance.amplitude, galvanostatic.impedance.bias) == (1e-4, -1e-3)
+    assert (galvanostatic.drive.amplitude, galvanostatic.drive.bias) == (1e-4, -1e-3)
     biased = only("impedance: {from: 1 kHz, to: 1 Hz, bias: 3 V, amplitude: 5 mV, points_per_decade: 5}")
-    assert (biased.impedance.bias, biased.impedance.amplitude, biased.impedance.points) == (3.0, 0.005, 16)
+    assert (biased.drive.bias, biased.drive.amplitude, biased.drive.points) == (3.0, 0.005, 16)
     zero = only("impedance: {from: 1 kHz, to: 1 Hz, bias: 0.1 V}")
-    assert zero.impedance.bias == 0.1
+    assert zero.drive.bias == 0.1
 
 
 def test_the_bias_of_an_impedance_may_come_from_a_ladder_with_its_peaks_inside_the_limits():
     text = "  - ladder: {{v: [3 V, {0} V]}}\n    repeat: [impedance: {{from: 1 kHz, to: 1 Hz, bias: $v}}]\n"
     _, step, _ = program(text.format("4.9")).instructions
-    assert step.impedance.bias == Variable(name="v")
+    assert step.drive.bias == Variable(name="v")
     with pytest.raises(InvalidInput, match=r"'impedance\.bias' with peaks of '10 mV' rms passes the cell's envelope"):
         program(text.format("4.99"))
 
 
 def test_a_spectrum_has_at_least_its_two_ends():
-    assert only("impedance: {from: 1.01 Hz, to: 1 Hz, points_per_decade: 1}").impedance.points == 2
+    assert only("impedance: {from: 1.01 Hz, to: 1 Hz, points_per_decade: 1}").drive.points == 2
 
 
 def test_a_step_may_name_its_instrument():

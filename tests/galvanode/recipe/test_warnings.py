@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.drives import drive_of
 
 from galvanode.cell import read_cell
 from galvanode.library import library
-from galvanode.recipe import compile_recipe, parse_recipe
+from galvanode.recipe import compile_recipe, drives, parse_recipe
+from galvanode.recipe.operand import Formula, Result, Variable
 from galvanode.recipe.outlook.warnings import Reach, Warning, warnings_of  # noqa: A004
 from galvanode.recipe.program import (
     Action,
@@ -19,16 +22,12 @@ from galvanode.recipe.program import (
     Detector,
     End,
     EndLoop,
-    Formula,
     Jump,
     Limits,
     Loop,
-    ProfilePlan,
     Program,
     Record,
-    Result,
     Step,
-    Variable,
     Window,
 )
 
@@ -203,7 +202,7 @@ def end(test: Condition | AllOf | AnyOf | Detector, **more: object) -> End:
     return End(test=test, text=getattr(test, "text", "end"), **more)  # type: ignore[arg-type]
 
 
-def step(*until: End, mode: str = "current", setpoint: object = 0.001, **more: object) -> Step:
+def step(*until: End, drive: Any = "current", setpoint: object = 0.001, **more: object) -> Step:
     given: dict[str, object] = {
         "name": "charge",
         "step_id": 1,
@@ -212,7 +211,8 @@ def step(*until: End, mode: str = "current", setpoint: object = 0.001, **more: o
         "limits": LIMITS,
         "line": 7,
     }
-    return Step(mode=mode, setpoint=setpoint, until=until, **(given | more))  # type: ignore[arg-type]
+    limit = {"current_limit": more.pop("current_limit")} if "current_limit" in more else {}
+    return Step(drive=drive_of(drive, setpoint, **limit), until=until, **(given | more))  # type: ignore[arg-type]
 
 
 def told(*instructions: object, reach: Reach | None = None, **more: object) -> list[str]:
@@ -267,13 +267,13 @@ def test_a_voltage_beyond_the_limits_is_never_reached():
 
 def test_a_current_above_the_limit_of_a_hold_is_never_drawn():
     hold = step(
-        AN_HOUR, end(condition("current_magnitude", ">=", 0.002)), mode="voltage", setpoint=4.2, current_limit=0.001
+        AN_HOUR, end(condition("current_magnitude", ">=", 0.002)), drive="voltage", setpoint=4.2, current_limit=0.001
     )
     assert "draws 1 mA at most" in told(hold)[0]
 
 
 def test_a_magnitude_is_never_below_zero():
-    assert "never below 0" in told(step(AN_HOUR, end(condition("current_magnitude", "<=", -0.001)), mode="voltage"))[0]
+    assert "never below 0" in told(step(AN_HOUR, end(condition("current_magnitude", "<=", -0.001)), drive="voltage"))[0]
 
 
 def test_what_counts_up_from_zero_holds_at_once_from_above():
@@ -311,8 +311,8 @@ def test_an_instrument_that_is_too_slow_or_too_small_is_told():
         "looks at its limits every 20 ms, but the instrument takes 50 ms for a reading",
         "set point 1 mA is outside the instrument's range, -500 µA to 500 µA",
     ]
-    profile = ProfilePlan(quantity="current", times=(0.0, 0.01, 1.0), values=(0.0, 0.001, 0.0))
-    found = told(step(mode="profile", setpoint=None, profile=profile), reach=reach)
+    profile = drives.Profile(quantity="current", times=(0.0, 0.01, 1.0), values=(0.0, 0.001, 0.0))
+    found = told(step(drive=profile), reach=reach)
     assert any("follows a profile that changes after 10 ms" in text for text in found)
     assert any("profile's value 1 mA is outside" in text for text in found)
 

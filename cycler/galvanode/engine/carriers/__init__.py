@@ -13,14 +13,15 @@ from galvanode.engine.carriers import chamber, operator, polled, scripted, stair
 from galvanode.engine.wiring import Carrier
 from galvanode.engine.workplace import Workplace
 from galvanode.errors import GalvanodeError
+from galvanode.recipe import drives
 from galvanode.recipe.program import Ask, SetChamber, Step
 
 Carry = Callable[[Any, Workplace], Awaitable[None]]
 
-_OF_STEPS: Mapping[tuple[Carrier, str], Carry] = {
-    **{("cycler", mode): polled.carry_out for mode in polled.MODES},
-    ("cycler", "sweep"): staircase.carry_out,
-    **{("analyzer", mode): scripted.carry_out for mode in scripted.MODES},
+_OF_STEPS: Mapping[tuple[Carrier, type[drives.Drive]], Carry] = {
+    **{("cycler", drive): polled.carry_out for drive in polled.DRIVES},
+    ("cycler", drives.Sweep): staircase.carry_out,
+    **{("analyzer", drive): scripted.carry_out for drive in scripted.DRIVES},
 }
 _OF_OTHERS: Mapping[type, Carry] = {SetChamber: chamber.carry_out, Ask: operator.carry_out}
 
@@ -40,8 +41,8 @@ def carrier_of(instruction: Step | SetChamber | Ask, workplace: Workplace) -> Ca
             raise NoCarrier(f"the engine has no carrier for an instruction {instruction.kind!r}")
         return found
     by = workplace.wiring.carrier(instruction)
-    found = _OF_STEPS.get((by, instruction.mode))
+    found = _OF_STEPS.get((by, type(instruction.drive)))
     if found is None:
         place = f"step {instruction.name!r} in line {instruction.line} of the recipe"
-        raise NoCarrier(f"the engine has no carrier for {place}: {instruction.mode!r} by the {by}")
+        raise NoCarrier(f"the engine has no carrier for {place}: {instruction.drive.kind!r} by the {by}")
     return found

@@ -149,7 +149,7 @@ class Alongside:
         self._recorder = Recorder(step, book.position, book.samples, book.beside, everything=True)
         setpoint = setpoint_of(step, workplace.walk.value)
         began = book.origin + book.position.test_time_s - book.position.step_time_s
-        book.open_step(step.step_id, step.name, step.mode, setpoint, began)
+        book.open_step(step.step_id, step.name, step.drive.kind, setpoint, began)
 
     def _end(self) -> None:
         """Close the step that has ended on the instrument, if one is open, and move on."""

@@ -16,9 +16,10 @@ from galvanode.engine.workplace import Workplace
 from galvanode.errors import GalvanodeError
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import Reading
+from galvanode.recipe import drives
 from galvanode.recipe.program import Step
 
-MODES = ("rest", "current", "voltage", "power", "resistance", "profile")
+DRIVES = (drives.Rest, drives.Current, drives.Voltage, drives.Power, drives.Resistance, drives.Profile)
 
 
 async def carry_out(step: Step, workplace: Workplace) -> None:
@@ -28,7 +29,7 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     workplace.book.enter_step()
     drive = drive_of(step, setpoint)
     if drive is None:
-        held = setpoint if step.mode == "current" else None
+        held = setpoint if isinstance(step.drive, drives.Current) else None
         await workplace.send(workplace.wiring.the_cycler, _setting(step, setpoint, workplace))
     else:
         held = await _first_current(drive, workplace)
@@ -110,16 +111,16 @@ class _Pace:
 def _setting(step: Step, setpoint: float | None, workplace: Workplace) -> Callable[[], Awaitable[None]]:
     """Return what sends the set point of a step that the instrument holds."""
     cycler = workplace.wiring.the_cycler
-    if step.mode == "rest":
+    if isinstance(step.drive, drives.Rest):
         return cycler.rest
     if setpoint is None:
         raise GalvanodeError(f"step {step.step_id} ({step.name}) has no set point")
-    if step.mode == "current":
+    if isinstance(step.drive, drives.Current):
         return lambda: cycler.source_current(setpoint)
-    if step.mode == "voltage":
+    if isinstance(step.drive, drives.Voltage):
         limit = current_limit(step, workplace.walk.value, workplace.envelope)
         return lambda: cycler.source_voltage(setpoint, limit)
-    raise GalvanodeError(f"step {step.step_id} ({step.name}): a cycler cannot hold {step.mode!r}")
+    raise GalvanodeError(f"step {step.step_id} ({step.name}): a cycler cannot hold {step.drive.kind!r}")
 
 
 async def _first_current(drive: Drive, workplace: Workplace) -> float:

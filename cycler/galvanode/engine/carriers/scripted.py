@@ -19,9 +19,11 @@ from galvanode.engine.watch import Watch
 from galvanode.engine.workplace import READ_ATTEMPTS, Workplace
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.tasks import Collected, Cutoff, Impedance, ImpedancePoint, Sweep, Task
-from galvanode.recipe.program import OPEN_CIRCUIT, Step
+from galvanode.recipe import drives
+from galvanode.recipe.operand import OPEN_CIRCUIT
+from galvanode.recipe.program import Step
 
-MODES = ("rest", "current", "voltage", "sweep", "impedance")
+DRIVES = (drives.Rest, drives.Current, drives.Voltage, drives.Sweep, drives.Impedance)
 
 
 _MARGIN_S = 0.002
@@ -54,11 +56,11 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     task, cutoffs = task_of(step, value, limit, workplace.position.variables.get(OPEN_CIRCUIT))
     _refuse_what_leaves_the_limits(step, task)
     await analyzer.start(task, cutoffs)
-    held = setpoint if step.mode == "current" else None
+    held = setpoint if isinstance(step.drive, drives.Current) else None
     floor = analyzer.capabilities.current_floor
     watch = workplace.begin(step, setpoint, workplace.clock.now(), floor, held=held, record_all=True)
     ended = await _follow(watch, task, cutoffs, workplace)
-    for _ in range(0 if step.impedance is None else step.impedance.averages - 1):
+    for _ in range(step.drive.averages - 1 if isinstance(step.drive, drives.Impedance) else 0):
         if not ended.by_itself:
             break
         await analyzer.start(task, cutoffs)
@@ -138,7 +140,7 @@ def _why_it_finished(step: Step, ended_by: Cutoff | None) -> str:
     """Return the end reason of a task that has ended on the instrument. Raises ``Tripped`` for a limit."""
     if ended_by is None:
         times = [item.text for item in plain_ends(step) if item.quantity == "time"]
-        return times[0] if times else f"end of the {step.mode}"
+        return times[0] if times else f"end of the {step.drive.kind}"
     for item in plain_ends(step):
         if not item.magnitude and (item.quantity, item.comparison) == (ended_by.quantity, ended_by.comparison):
             return item.text

@@ -10,7 +10,8 @@ from galvanode.engine.plans import current_limit, refuse_outside, scan_rate, sta
 from galvanode.engine.trust import inside
 from galvanode.engine.workplace import Workplace
 from galvanode.errors import GalvanodeError
-from galvanode.recipe.program import Step, SweepPlan
+from galvanode.recipe import drives
+from galvanode.recipe.program import Step
 
 
 async def carry_out(step: Step, workplace: Workplace) -> None:
@@ -19,15 +20,15 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     It cannot be taken up in its middle: it is repeated, and both attempts are marked.
     """
     await workplace.connect(step, "cycler", goes_on=False)
-    plan, clock, summons, value = step.sweep, workplace.clock, workplace.summons, workplace.walk.value
-    if plan is None:
-        raise GalvanodeError(f"step {step.step_id} ({step.name}) has no sweep")
+    plan, clock, summons, value = step.drive, workplace.clock, workplace.summons, workplace.walk.value
+    if not isinstance(plan, drives.Sweep):
+        raise GalvanodeError(f"step {step.step_id} ({step.name}) is no sweep")
     cycler = workplace.wiring.the_cycler
     limit = current_limit(step, value, workplace.envelope)
     workplace.book.enter_step(afresh=True)
     refuse_outside(step, volts=map(value, plan.vertices))
     treads = staircase(plan, value)
-    tread_s = plan.step / scan_rate(step, value)
+    tread_s = plan.step / scan_rate(step.name, plan, value)
     compensated = _compensated(plan, workplace)
     await _apply(step, next(treads), limit, workplace)
     began = clock.now()
@@ -53,7 +54,7 @@ async def _apply(step: Step, volts: float, limit: float, workplace: Workplace) -
     await workplace.send(cycler, lambda: cycler.source_voltage(volts, limit))
 
 
-def _compensated(plan: SweepPlan, workplace: Workplace) -> float:
+def _compensated(plan: drives.Sweep, workplace: Workplace) -> float:
     """Return the resistance of the iR correction, ohm. Raises ``Failed`` for one that there cannot be."""
     ohms = 0.0 if plan.compensated is None else workplace.walk.value(plan.compensated)
     if not 0.0 <= ohms < math.inf:

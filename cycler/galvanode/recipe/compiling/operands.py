@@ -16,21 +16,8 @@ from galvanode.recipe.language.arithmetic import scaled
 from galvanode.recipe.language.condition import All, Asked, Comparison, Detect, Some, Until
 from galvanode.recipe.language.known import AUXILIARY, DETECTORS, Measured
 from galvanode.recipe.language.values import C_RATE, Value, expected_words, show_dimension
-from galvanode.recipe.program import (
-    FAIL,
-    NOMINAL_CAPACITY,
-    Action,
-    AllOf,
-    AnyOf,
-    Condition,
-    Detector,
-    End,
-    Formula,
-    Operand,
-    Test,
-    Variable,
-    Window,
-)
+from galvanode.recipe.operand import NOMINAL_CAPACITY, Formula, Operand, Variable
+from galvanode.recipe.program import FAIL, Action, AllOf, AnyOf, Condition, Detector, End, Test, Window
 from galvanode.units import Quantity, format_quantity
 from galvanode.yaml_text import DocumentPath
 

@@ -20,7 +20,7 @@ from galvanode.recipe.language.values import (
     expected_words,
     show_dimension,
 )
-from galvanode.recipe.program import NOMINAL_CAPACITY, OPEN_CIRCUIT, Formula, Operand, Result, Variable
+from galvanode.recipe.operand import NOMINAL_CAPACITY, OPEN_CIRCUIT, Formula, Operand, Result, Variable
 from galvanode.units import Quantity
 
 MOST_COMBINED = 10_000

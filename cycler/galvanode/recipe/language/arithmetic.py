@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from galvanode.recipe.language.expression import Apply, Bare, Name, Node, Operator, Written, show
 from galvanode.recipe.language.values import C_RATE, NUMBER, POTENTIAL, read_any, show_dimension
-from galvanode.recipe.program import Formula, Operand, Result, Variable
+from galvanode.recipe.operand import Formula, Operand, Result, Variable
 from galvanode.units import Exponents, Quantity, dimension_of, exponents, format_quantity
 
 _LARGEST = Exact(10) ** 30

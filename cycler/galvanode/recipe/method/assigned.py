@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from galvanode.quantities import CYCLE_QUANTITIES
 from galvanode.recipe.formula import parts
+from galvanode.recipe.operand import OPEN_CIRCUIT, Operand, Variable
 from galvanode.recipe.program import (
-    OPEN_CIRCUIT,
     Action,
     AllOf,
     AnyOf,
@@ -19,11 +19,9 @@ from galvanode.recipe.program import (
     Instruction,
     Jump,
     Loop,
-    Operand,
     SetChamber,
     Step,
     Test,
-    Variable,
 )
 
 STEP = "the step before"
@@ -127,12 +125,7 @@ def _action(
 def _read(item: Instruction) -> Iterator[str]:
     """Yield the names that an instruction asks for when it begins."""
     if isinstance(item, Step):
-        operands: list[Operand | None] = [item.setpoint, item.current_limit]
-        if item.sweep is not None:
-            operands += [*item.sweep.vertices, item.sweep.rate, item.sweep.compensated]
-        if item.impedance is not None and not isinstance(item.impedance.bias, str):
-            operands.append(item.impedance.bias)
-        operands += [value for end in item.until for value in _values(end.test)]
+        operands = [*item.drive.operands(), *(value for end in item.until for value in _values(end.test))]
         yield from _variables(operands)
     elif isinstance(item, Loop):
         yield from _variables(value for end in item.stop_when for value in _values(end.test))

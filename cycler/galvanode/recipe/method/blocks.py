@@ -37,8 +37,8 @@ from galvanode.recipe.method.model import (
     StepItem,
 )
 from galvanode.recipe.method.reader import Recipe
+from galvanode.recipe.operand import NOMINAL_CAPACITY, Operand, Variable
 from galvanode.recipe.program import (
-    NOMINAL_CAPACITY,
     Action,
     Ask,
     Assign,
@@ -49,10 +49,8 @@ from galvanode.recipe.program import (
     Jump,
     Limits,
     Loop,
-    Operand,
     SetChamber,
     Step,
-    Variable,
     Window,
 )
 from galvanode.units import Quantity
@@ -300,7 +298,7 @@ class Method:
             return "compares turns that are alike; a 'ladder' makes them differ: keep one"
         if any(isinstance(inner, Loop) and not inner.group for inner in block):
             return "compares cycles, which the block inside counts; put it beside that 'repeat'"
-        if not any(_may_discharge(step) for step in block if isinstance(step, Step)):
+        if not any(step.drive.may_discharge for step in block if isinstance(step, Step)):
             return "is about discharge capacity, and no step of the block discharges"
         if times is not None and asked.of_cycle is not None and asked.of_cycle >= times:
             said = f"compares with cycle {asked.of_cycle}, after which none is left of {times:,}"
@@ -628,15 +626,6 @@ def _first(found_: Quantity | Rungs) -> Quantity:
 
 def _retentions(until: Until) -> list[Comparison]:
     return [part for part in asked_of(until.asked) if isinstance(part, Comparison) and part.name == "retention"]
-
-
-def _may_discharge(step: Step) -> bool:
-    if step.mode in ("current", "power"):
-        setpoint = step.setpoint
-        if isinstance(setpoint, Variable) and step.sign != 0:
-            return step.sign < 0
-        return not isinstance(setpoint, float) or setpoint < 0
-    return step.mode in ("voltage", "sweep", "resistance", "profile")
 
 
 def _unset(name: str) -> str:

@@ -13,7 +13,8 @@ from galvanode.recipe.language.terminals import terminals_of
 from galvanode.recipe.method.blocks import Method, frame_of
 from galvanode.recipe.method.calls import assigned_in, resolve
 from galvanode.recipe.method.reader import Recipe
-from galvanode.recipe.program import NOMINAL_CAPACITY, Program
+from galvanode.recipe.operand import NOMINAL_CAPACITY
+from galvanode.recipe.program import Program
 
 
 def compile_recipe(recipe: Recipe, cell: CellUnderTest, parameters: Mapping[str, str] | None = None) -> Program:

@@ -12,7 +12,7 @@ from galvanode.recipe.compiling.scope import Rungs
 from galvanode.recipe.language.looping import MAX_PER_DECADE, Spaced
 from galvanode.recipe.language.values import C_RATE, NUMBER, POTENTIAL, Value, is_difference
 from galvanode.recipe.method.model import RepeatItem
-from galvanode.recipe.program import Variable
+from galvanode.recipe.operand import Variable
 from galvanode.units import Quantity, format_quantity
 from galvanode.yaml_text import DocumentPath
 

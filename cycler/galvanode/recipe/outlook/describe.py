@@ -6,30 +6,22 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from galvanode.recipe.compiling.limits import window_text
+from galvanode.recipe.operand import NOMINAL_CAPACITY, OPEN_CIRCUIT, Formula, Operand, Result, Variable
 from galvanode.recipe.program import (
-    NOMINAL_CAPACITY,
-    OPEN_CIRCUIT,
     Action,
     Ask,
     Assign,
     Branch,
     End,
     EndLoop,
-    Formula,
-    ImpedancePlan,
     Instruction,
     Jump,
     Limits,
     Loop,
-    Operand,
-    ProfilePlan,
     Program,
     Record,
-    Result,
     SetChamber,
     Step,
-    SweepPlan,
-    Variable,
 )
 from galvanode.units import DIMENSIONS, format_quantity
 
@@ -132,22 +124,13 @@ class _Table:
         return Row(indent, None, what, turns, _either(ends), "", "", loop.line)
 
     def _step(self, step: Step, indent: int) -> Row:
-        setpoint, own_end, record = "", "", _record(step.record)
-        if step.setpoint is not None:
-            setpoint = self._operand(step.setpoint, step.mode)
-        elif step.sweep is not None:
-            setpoint, own_end = self._sweep(step.sweep), "end of sweep"
-            record = f"every {format_quantity(step.sweep.step, 'voltage')}"
-        elif step.impedance is not None:
-            setpoint, own_end, record = self._impedance(step.impedance), "end of spectrum", "every frequency"
-        elif step.profile is not None:
-            setpoint, own_end = _profile(step.profile), f"end of profile after {_short(step.profile.times[-1])}"
-        if step.current_limit is not None:
-            setpoint += f", at most {self._operand(step.current_limit, 'current')}"
+        drive = step.drive
+        setpoint, own_end, record = drive.text(self._operand), drive.end_text(), drive.record_text()
         ends = _either([*(self._end(end) for end in step.until), *([own_end] if own_end else [])])
+        recorded = _record(step.record) if record is None else record
         name = step.name if step.instrument is None else f"{step.name} ({step.instrument})"
         limits = _limits(step.limits, self._auxiliaries)
-        return Row(indent, step.step_id, name, setpoint, ends, record, limits, step.line)
+        return Row(indent, step.step_id, name, setpoint, ends, recorded, limits, step.line)
 
     def _chamber(self, chamber: SetChamber, indent: int) -> Row:
         ends, soak = "at once", chamber.soak
@@ -155,22 +138,6 @@ class _Table:
             ends = f"within {soak.band:g} K for {_short(soak.dwell)}, or fails after {_short(soak.timeout)}"
         temperature = self._operand(chamber.temperature, "temperature")
         return Row(indent, None, "chamber", temperature, ends, "", "", chamber.line)
-
-    def _sweep(self, plan: SweepPlan) -> str:
-        vertices = " to ".join(self._operand(vertex, "voltage") for vertex in plan.vertices)
-        times = f", {plan.cycles} times" if plan.cycles > 1 else ""
-        corrected = ""
-        if plan.compensated is not None:
-            corrected = f", {self._operand(plan.compensated, 'resistance')} made up for"
-        return f"{vertices} at {self._operand(plan.rate, 'scan_rate')}{times}{corrected}"
-
-    def _impedance(self, plan: ImpedancePlan) -> str:
-        driven = "voltage" if plan.kind == "potentiostatic" else "current"
-        first, last = (format_quantity(hertz, "frequency") for hertz in (plan.frequency_max, plan.frequency_min))
-        bias = "open circuit" if isinstance(plan.bias, str) else self._operand(plan.bias, driven)
-        times = f", {plan.averages} times" if plan.averages > 1 else ""
-        amplitude = format_quantity(plan.amplitude, driven)
-        return f"{first} to {last}, {plan.points} points, {amplitude} rms at {bias}{times}"
 
     # --- words -----------------------------------------------------------------------------------------------
 
@@ -270,12 +237,6 @@ def _scaled(name: str, factor: float) -> str:
     if factor == 1:
         return name
     return f"-{name}" if factor == -1 else f"{factor:.9g} x {name}"
-
-
-def _profile(plan: ProfilePlan) -> str:
-    applied = plan.values[:-1]
-    low, high = (format_quantity(value, plan.quantity) for value in (min(applied), max(applied)))
-    return f"{plan.quantity} from {low} to {high}, {len(plan.times)} points"
 
 
 def _record(record: Record) -> str:

@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from galvanode.recipe.formula import parts as parts_of
-from galvanode.recipe.outlook.intervals import Bounds, hull_of, value_of
+from galvanode.recipe.intervals import Bounds, hull_of, value_of
+from galvanode.recipe.operand import Operand, Variable
 from galvanode.recipe.outlook.times import Coming, comings, densest, due, operands_of, own_end, samples_of
 from galvanode.recipe.program import (
     Action,
@@ -24,11 +25,9 @@ from galvanode.recipe.program import (
     Instruction,
     Jump,
     Loop,
-    Operand,
     Program,
     SetChamber,
     Step,
-    Variable,
 )
 
 __all__ = ["Bounds", "Estimate", "estimate"]
@@ -400,11 +399,8 @@ def _latest(step: Step, variables: _Variables, by_itself: Bounds | None) -> floa
 def _operands(instruction: Instruction) -> Iterator[Operand | None]:
     """Yield what may vary the time that an instruction takes."""
     if isinstance(instruction, Step):
-        yield instruction.setpoint
+        yield from instruction.drive.operands()
         yield from operands_of(end.test for end in instruction.until)
-        if instruction.sweep is not None:
-            yield from instruction.sweep.vertices
-            yield instruction.sweep.rate
     elif isinstance(instruction, Loop):
         yield from operands_of(end.test for end in instruction.stop_when)
 

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from galvanode.recipe.outlook.foresight import blocks_around
 from galvanode.recipe.program import Action, Branch, End, EndLoop, Jump, Loop, Program, Step
 
-SELF_ENDING = frozenset(("profile", "sweep", "impedance"))
-"""Modes of steps that are over when what they do has been done."""
-
 
 class Flow:
     """Which instruction may follow which, whatever is measured."""
@@ -54,7 +51,7 @@ class Flow:
             yield instruction.start
             yield index + 1  # after the last turn
         elif isinstance(instruction, Step):
-            if instruction.mode in SELF_ENDING:
+            if instruction.drive.ends_by_itself:
                 yield index + 1
             for end in instruction.until:
                 yield from self._led_to(end, index, index + 1)

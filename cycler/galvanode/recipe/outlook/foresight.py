@@ -7,21 +7,8 @@ import math
 from typing import Literal, cast
 
 from galvanode.recipe.formula import evaluate, parts
-from galvanode.recipe.program import (
-    AllOf,
-    Ask,
-    Assign,
-    Condition,
-    Detector,
-    End,
-    Loop,
-    Operand,
-    Program,
-    Step,
-    Test,
-    Variable,
-    Window,
-)
+from galvanode.recipe.operand import Operand, Variable
+from galvanode.recipe.program import AllOf, Ask, Assign, Condition, Detector, End, Loop, Program, Step, Test, Window
 from galvanode.units import format_quantity
 
 _MOST_VALUES = 10_000
@@ -105,17 +92,9 @@ def longest_s(step: Step, values: Values) -> float | None:
         for end in step.until
         if isinstance(end.test, Condition) and ends_by_time(end) and (times := values.of(end.test.value))
     ]
-    if step.profile is not None:
-        bounds.append(step.profile.times[-1])
+    if step.drive.lasts_s is not None:
+        bounds.append(step.drive.lasts_s)
     return min(bounds, default=None)
-
-
-def sign_of(step: Step, values: Values) -> int:
-    """Return 1 where a step charges, -1 where it discharges, 0 where it may do either."""
-    numbers = values.of(step.setpoint)
-    if step.sign or numbers is None or step.mode not in ("current", "power"):
-        return step.sign
-    return 1 if min(numbers) > 0 else -1 if max(numbers) < 0 else 0
 
 
 def verdict(test: Test, step: Step, values: Values) -> tuple[Verdict, str]:
@@ -155,7 +134,7 @@ def _compared(condition: Condition, value: float, step: Step, values: Values) ->
         return "at once", f"{words} is never below 0"
     if magnitude and value < 0:
         return "never", f"{words} is never below 0"
-    constant = _constant(quantity, step, values)
+    constant = step.drive.constant(quantity, values.of)
     if constant is None:
         return _beyond_limits(quantity, at_least, magnitude, value, step, values)
     numbers, why = constant
@@ -166,17 +145,6 @@ def _compared(condition: Condition, value: float, step: Step, values: Values) ->
     return ("at once" if held.pop() else "never"), why
 
 
-def _constant(quantity: str, step: Step, values: Values) -> tuple[tuple[float, ...], str] | None:
-    """Return what a quantity is throughout a step, by every value of its set point, and why."""
-    if step.mode == "rest" and quantity in ("current", "current_magnitude", "power", "charge", "energy"):
-        return (0.0,), "no current flows in a rest"
-    held = (step.mode == "current" and quantity in ("current", "current_magnitude")) or (
-        step.mode == "power" and quantity == "power"
-    )
-    numbers = values.of(step.setpoint) if held else None
-    return None if numbers is None else (numbers, f"the step holds its {step.mode} constant")
-
-
 def _beyond_limits(
     quantity: str, at_least: bool, magnitude: bool, value: float, step: Step, values: Values
 ) -> tuple[Verdict, str]:
@@ -184,7 +152,7 @@ def _beyond_limits(
     dimension = "current" if quantity == "current_magnitude" else quantity
     if dimension not in ("voltage", "current", "temperature") or (magnitude and not at_least):
         return "open", ""
-    allowed = values.of(step.current_limit) if dimension == "current" else None
+    allowed = values.of(step.drive.limit) if dimension == "current" else None
     if allowed is not None and (value > max(allowed) if at_least else value < -max(allowed)):
         return "never", f"the step draws {format_quantity(max(allowed), 'current')} at most"
     window = cast("Window", getattr(step.limits, dimension))

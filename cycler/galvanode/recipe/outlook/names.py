@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from galvanode.document import Document
-from galvanode.recipe.program import NOMINAL_CAPACITY
+from galvanode.recipe.operand import NOMINAL_CAPACITY
 from galvanode.yaml_text import DocumentPath
 
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from galvanode.quantities import CYCLE_QUANTITIES
-from galvanode.recipe.outlook.intervals import Bounds, magnitude, value_of
-from galvanode.recipe.program import (
-    OPEN_CIRCUIT,
-    Action,
-    AllOf,
-    AnyOf,
-    Condition,
-    Detector,
-    End,
-    ImpedancePlan,
-    Operand,
-    Record,
-    Step,
-    SweepPlan,
-    Test,
-)
-
-_PERIODS = 3.0
-"""Of the sine that a point of a spectrum takes: one to settle, two to measure (convention)."""
-_OVERHEAD_S = 1.0
-"""That an instrument may take for a point besides: to choose ranges, to send it."""
+from galvanode.recipe.intervals import Bounds, magnitude, value_of
+from galvanode.recipe.operand import OPEN_CIRCUIT, Operand
+from galvanode.recipe.program import Action, AllOf, AnyOf, Condition, Detector, End, Record, Step, Test
 
 Variables = Mapping[str, Bounds]
 
@@ -102,10 +83,9 @@ def _condition(condition: Condition, step: Step | None, variables: Variables) ->
         return Due(0.0, 0.0, stays=False)
     if condition.quantity == "time":
         return Due(*value, stays=True)
-    driven = {"charge": "current", "energy": "power"}.get(condition.quantity)
-    if step is None or step.setpoint is None or driven != step.mode:
+    if step is None or step.drive.held is None or step.drive.counted != condition.quantity:
         return Due(0.0, math.inf, stays=counted)
-    low, high = magnitude(value_of(step.setpoint, variables))
+    low, high = magnitude(value_of(step.drive.held, variables))
     return Due(_quotient(value.low, high), _quotient(value.high, low) + step.poll_s, stays=True)
 
 
@@ -117,56 +97,28 @@ def _quotient(amount: float, rate: float) -> float:
 
 
 def own_end(step: Step, variables: Variables) -> Bounds | None:
-    """Return when a step ends by itself; None for one that does not."""
-    if step.impedance is not None:
-        return _spectrum(step.impedance)
-    if step.sweep is not None:
-        return _sweep(step.sweep, step, variables)
-    return None if step.profile is None else Bounds(step.profile.times[-1], step.profile.times[-1])
-
-
-def _spectrum(plan: ImpedancePlan) -> Bounds:
-    """Return the time of a spectrum: some periods of each frequency."""
-    ratio = (plan.frequency_min / plan.frequency_max) ** (1 / (plan.points - 1))
-    periods_s = math.fsum(1 / (plan.frequency_max * ratio**point) for point in range(plan.points))
-    once = Bounds(_PERIODS * periods_s, _PERIODS * periods_s + _OVERHEAD_S * plan.points)
-    return once.times(plan.averages)
-
-
-def _sweep(plan: SweepPlan, step: Step, variables: Variables) -> Bounds:
-    """Return the time of a sweep: its span over its rate. The rest voltage lies somewhere inside the limits."""
+    """Return when a step ends by itself; None for one that does not. The rest voltage lies inside the limits."""
     window = step.limits.voltage
     rest = Bounds(
         -math.inf if window.min is None else window.min,
         math.inf if window.max is None else window.max,
     )
-    legs = [_distance(first, second, {**variables, OPEN_CIRCUIT: rest}) for first, second in pairwise(plan.vertices)]
-    rate = value_of(plan.rate, variables)
-    return Bounds(
-        plan.cycles * math.fsum(leg.low for leg in legs) / rate.high,
-        plan.cycles * math.fsum(leg.high for leg in legs) / rate.low,
-    )
-
-
-def _distance(first: Operand, second: Operand, variables: Variables) -> Bounds:
-    a, b = value_of(first, variables), value_of(second, variables)
-    return Bounds(max(0.0, a.low - b.high, b.low - a.high), max(a.high - b.low, b.high - a.low))
+    return step.drive.own_end({**variables, OPEN_CIRCUIT: rest})
 
 
 def samples_of(step: Step, duration: Bounds) -> Bounds:
     """Return how many samples a step records in so long a time."""
-    if step.impedance is not None:
-        points = float(step.impedance.points * step.impedance.averages)
-        return Bounds(points, points)
+    own = step.drive.own_samples()
+    if own is not None:
+        return Bounds(own, own)
     record = step.record
     burst = Bounds(0.0, 0.0)
     if record.burst_every_s is not None and record.burst_for_s is not None:
         burst = Bounds(*(fit(min(seconds, record.burst_for_s), record.burst_every_s) for seconds in duration))
     regular = fit(duration.high, step.poll_s if _by_change(record) else record.every_s)
-    applied = 0.0 if step.profile is None else float(len(step.profile.times))
     # The first and the last reading of a step are always recorded; they are one where it ends at once.
     least = fit(duration.low, record.every_s) if record.every_s is not None else float(duration.low > 0)
-    return Bounds(1.0 + max(least, burst.low), 2.0 + regular + burst.high + applied)
+    return Bounds(1.0 + max(least, burst.low), 2.0 + regular + burst.high + step.drive.changes())
 
 
 def densest(step: Step) -> float:

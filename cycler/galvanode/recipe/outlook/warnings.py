@@ -5,28 +5,17 @@ A warning is a question to the author, not a verdict: each names the line and sa
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from galvanode.quantities import CYCLE_QUANTITIES
 from galvanode.recipe.method.reader import Recipe
-from galvanode.recipe.outlook.flow import SELF_ENDING, Flow
-from galvanode.recipe.outlook.foresight import Values, blocks_around, ends_by_time, longest_s, sign_of, verdict
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.outlook.flow import Flow
+from galvanode.recipe.outlook.foresight import Values, blocks_around, ends_by_time, longest_s, verdict
 from galvanode.recipe.outlook.names import unused_names
-from galvanode.recipe.program import (
-    Action,
-    Condition,
-    End,
-    Instruction,
-    Jump,
-    Loop,
-    Operand,
-    Program,
-    Step,
-    Window,
-)
+from galvanode.recipe.program import Action, Condition, End, Instruction, Jump, Loop, Program, Step, Window
 from galvanode.units import format_quantity
 
 
@@ -101,21 +90,22 @@ class _Look:
                 yield self._warning(f"'{end.text}' holds at the first reading: {why}")
             elif found == "open":
                 yield from self._at_voltage(end)
-        if impossible == len(self.step.until) and self.step.mode not in SELF_ENDING and not self._ended_from_outside():
+        if impossible == len(self.step.until) and not self.step.drive.ends_by_itself and not self._ended_from_outside():
             yield self._warning("cannot end: none of its ends can ever hold")
 
     def at_hold(self, following: Instruction | None) -> Iterator[Warning]:
         """A charge to one voltage, and a hold at another."""
-        step, sign = self.step, sign_of(self.step, self.values)
-        if step.mode not in ("current", "power") or not isinstance(following, Step) or following.mode != "voltage":
+        step, held_at = self.step, _voltage_held(following)
+        if step.drive.counted is None or held_at is None:
             return
+        sign = step.drive.sign(self.values.of)
         for end in step.until:
             condition = end.test
             if not isinstance(condition, Condition) or condition.quantity != "voltage" or end.then.do != "next":
                 continue
             if (condition.comparison == ">=") != (sign > 0):
                 continue
-            limit, held = self.values.one(condition.value), self.values.one(following.setpoint)
+            limit, held = self.values.one(condition.value), self.values.one(held_at)
             if limit is not None and held is not None and abs(limit - held) > _SAME_VOLTAGE_V:
                 verb = "charges" if sign > 0 else "discharges"
                 to, at = format_quantity(limit, "voltage"), format_quantity(held, "voltage")
@@ -127,7 +117,7 @@ class _Look:
         other = (record.voltage_change, record.current_change, record.charge_change, record.burst_every_s)
         if record.every_s is None or longest is None or any(item is not None for item in other):
             return
-        if record.every_s > longest and self.step.mode not in ("sweep", "impedance"):
+        if record.every_s > longest and not self.step.drive.records_itself:
             every, lasts = format_quantity(record.every_s, "time"), format_quantity(longest, "time")
             yield self._warning(
                 f"is recorded every {every} but lasts {lasts}: only its first and last reading are kept"
@@ -135,29 +125,20 @@ class _Look:
 
     def at_limits(self) -> Iterator[Warning]:
         """A set point on the very limit, where noise trips the run."""
-        step = self.step
-        if step.mode == "voltage":
-            yield from self._on_the_limit(step.limits.voltage, "voltage")
-        elif step.mode == "current":
-            yield from self._on_the_limit(step.limits.current, "current")
+        windows = {"voltage": self.step.limits.voltage, "current": self.step.limits.current}
+        dimension = self.step.drive.dimension
+        if dimension in windows:
+            yield from self._on_the_limit(windows[dimension], dimension)
 
     def at_instrument(self, reach: Reach | None) -> Iterator[Warning]:
         """What the instrument cannot do."""
         if reach is None:
             return
-        step = self.step
         if reach.fastest_s is not None:
             yield from self._too_fast(reach.fastest_s)
-        if step.mode == "current":
-            yield from self._out_of_reach("set point", step.setpoint, reach.current, "current")
-        elif step.mode == "voltage":
-            yield from self._out_of_reach("set point", step.setpoint, reach.voltage, "voltage")
-        yield from self._out_of_reach("current limit", step.current_limit, reach.current, "current")
-        for vertex in () if step.sweep is None else step.sweep.vertices:
-            yield from self._out_of_reach("vertex", vertex, reach.voltage, "voltage")
-        if step.profile is not None and step.profile.quantity == "current":
-            for value in (min(step.profile.values), max(step.profile.values)):
-                yield from self._out_of_reach("profile's value", value, reach.current, "current")
+        windows = {"voltage": reach.voltage, "current": reach.current}
+        for what, value, dimension in self.step.drive.reaches():
+            yield from self._out_of_reach(what, value, windows[dimension], dimension)
 
     def _held_too_long(self, end: End) -> str | None:
         longest = longest_s(self.step, self.values)
@@ -169,7 +150,7 @@ class _Look:
     def _at_voltage(self, end: End) -> Iterator[Warning]:
         """An end at the very limit, which trips instead."""
         step, condition = self.step, end.test
-        if not isinstance(condition, Condition) or condition.quantity != "voltage" or step.mode == "voltage":
+        if not isinstance(condition, Condition) or condition.quantity != "voltage" or step.drive.dimension == "voltage":
             return
         upwards = condition.comparison == ">="
         limit = step.limits.voltage.max if upwards else step.limits.voltage.min
@@ -178,7 +159,7 @@ class _Look:
             yield self._warning(f"'{end.text}' is the limit itself: a reading past {past} trips the run instead")
 
     def _on_the_limit(self, window: Window, dimension: str) -> Iterator[Warning]:
-        for value in self.values.of(self.step.setpoint) or ():
+        for value in self.values.of(self.step.drive.held) or ():
             if value in (window.min, window.max):
                 shown = format_quantity(value, dimension)
                 yield self._warning(f"set point {shown} is the limit itself: a little noise trips the run")
@@ -189,16 +170,9 @@ class _Look:
         asked = [
             ("looks at its limits every", step.poll_s),
             ("is recorded in its burst every", step.record.burst_every_s),
+            ("is recorded every", None if step.drive.records_itself else step.record.every_s),
+            *step.drive.paces(self.values.of),
         ]
-        if step.sweep is not None:
-            rates = self.values.of(step.sweep.rate) or ()
-            shortest_s = min((step.sweep.step / rate for rate in rates), default=None)
-            asked.append(("stays at a voltage of its sweep for", shortest_s))
-        else:
-            asked.append(("is recorded every", step.record.every_s))
-        if step.profile is not None:
-            shortest = min(later - sooner for sooner, later in itertools.pairwise(step.profile.times))
-            asked.append(("follows a profile that changes after", shortest))
         for what, seconds in asked:
             if seconds is not None and seconds < fastest_s:
                 shown, fastest = format_quantity(seconds, "time"), format_quantity(fastest_s, "time")
@@ -224,6 +198,13 @@ class _Look:
 
     def _warning(self, text: str) -> Warning:
         return Warning(self.step.line, f"step {self.step.step_id} ({self.step.name}) {text}")
+
+
+def _voltage_held(instruction: Instruction | None) -> Operand | None:
+    """Return the voltage that an instruction holds; None for any other."""
+    if isinstance(instruction, Step) and instruction.drive.dimension == "voltage":
+        return instruction.drive.held
+    return None
 
 
 _UNSTATED = Action(do="goto").at_most

@@ -9,11 +9,12 @@ from pydantic import model_validator as validator
 
 from galvanode.document import Section, label, place_of
 from galvanode.document import found as shown
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.operands import duration, ends, places_of
 from galvanode.recipe.language.condition import Untils
 from galvanode.recipe.language.values import CurrentMagnitude, DensityMagnitude, PowerMagnitude, Rate, Time
-from galvanode.recipe.program import Condition, End, Formula, Operand, Step, Variable
-from galvanode.recipe.verbs.driven import Driven, DrivenStep, Sign
+from galvanode.recipe.program import Condition, End, Step
+from galvanode.recipe.verbs.driven import DrivenStep
 from galvanode.recipe.verbs.step import UnderWay
 
 
@@ -41,7 +42,7 @@ class Charge(DrivenStep):
 
     word: ClassVar[str] = "charge"
     elsewhere: ClassVar[tuple[str, ...]] = ("cccv", "cc_cv")
-    sign: ClassVar[Sign] = 1
+    sign: ClassVar[drives.Sign] = 1
 
     rate: Rate | None = None
     current: CurrentMagnitude | None = None
@@ -54,7 +55,7 @@ class Charge(DrivenStep):
         until = self.ends(step, magnitude=True)
         self._check_way(until, step)
         drive = self.drive(step)
-        driven = drive.made(until)
+        driven = step.made(drive, until=until)
         if self.then_hold is None:
             return (driven,)
         # The hold comes next: so it must, whatever else may lead elsewhere, only after the voltage was reached.
@@ -63,7 +64,7 @@ class Charge(DrivenStep):
         if held is None:
             said = "'then_hold' holds the voltage that ended the step; expected one voltage in 'until'"
             raise step.context.error((*step.path, "then_hold"), f"{said} and no 'for' beside it", key=True)
-        return driven, _hold(drive, self.then_hold, held)
+        return driven, self._hold(self.then_hold, step, drive, held)
 
     def _check_way(self, until: tuple[End, ...], step: UnderWay) -> None:
         """Raise ``InvalidInput`` for a voltage that a charge, or a discharge, leads away from."""
@@ -77,43 +78,22 @@ class Charge(DrivenStep):
                 said = f"is {shown(context.document.at(place))}; expected '{due}': the voltage {way} in a {self.word}"
                 raise context.error(place, f"{label(at)} {said}")
 
+    def _hold(self, hold: ThenHold, step: UnderWay, drive: drives.Flowing, voltage: Condition) -> Step:
+        """Return the hold: never more current than flowed when the voltage was reached."""
+        at, context = (*step.path, "then_hold"), step.context
+        until = (
+            *duration(hold.duration, (*at, "for"), context),
+            *ends(hold.until, (*at, "until"), context, magnitude=True),
+        )
+        limit = drive.drawn_at(voltage.value)
+        if limit == 0.0:
+            said = f"'then_hold' would hold 0 V, where a {drive.dimension} says nothing about the current"
+            raise context.error(at, f"{said}; expected another voltage in 'until'", key=True)
+        line = context.document.place(at, key=True)[0]
+        return step.made(drives.Voltage(setpoint=voltage.value, current_limit=limit), until=until, line=line)
+
 
 def _voltage_of(end: End) -> Condition | None:
     """Return the voltage, with its sign, that alone makes an end; None for any other end."""
     test = end.test
     return test if isinstance(test, Condition) and test.quantity == "voltage" and not test.magnitude else None
-
-
-def _hold(drive: Driven, hold: ThenHold, voltage: Condition) -> Step:
-    """Return the hold: never more current than the phase before it."""
-    step = drive.step
-    at = (*step.path, "then_hold")
-    until = (
-        *duration(hold.duration, (*at, "for"), step.context),
-        *ends(hold.until, (*at, "until"), step.context, magnitude=True),
-    )
-    line = step.context.document.place(at, key=True)[0]
-    limit = _limit_of_hold(drive, voltage.value)
-    if limit == 0.0:
-        said = f"'then_hold' would hold 0 V, where a {drive.mode} says nothing about the current"
-        raise step.context.error(at, f"{said}; expected another voltage in 'until'", key=True)
-    return step.made("voltage", setpoint=voltage.value, current_limit=limit, until=until, line=line)
-
-
-def _limit_of_hold(drive: Driven, voltage: Operand) -> Operand:
-    """Return the current that flowed when the voltage was reached: I, P/V or V/R, in magnitude."""
-    if drive.mode == "current":
-        return _magnitude(drive.setpoint)
-    parts = (drive.setpoint, voltage) if drive.mode == "power" else (voltage, drive.setpoint)
-    if isinstance(parts[0], float) and isinstance(parts[1], float):
-        return abs(parts[0] / parts[1]) if parts[1] != 0.0 else 0.0
-    return _magnitude(Formula(op="/", of=parts))
-
-
-def _magnitude(value: Operand) -> Operand:
-    """Return the magnitude of a set point, whose sign is its factor's where it is a variable's."""
-    if isinstance(value, float):
-        return abs(value)
-    if isinstance(value, Variable):
-        return Variable(name=value.name, factor=abs(value.factor))
-    return Formula(op="abs", of=(value,))

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.operands import operand
 from galvanode.recipe.language.values import VOLTAGES, CurrentBound, Voltage
 from galvanode.recipe.program import Step
@@ -26,5 +27,5 @@ class ConstantVoltage(EndedStep):
     def steps(self, step: UnderWay) -> tuple[Step, ...]:
         """Return the step that holds the voltage."""
         setpoint = operand(self.voltage, VOLTAGES, (*step.path, "voltage"), step.context, open_circuit=True)
-        limit = step.current_limit(self.current_limit)
-        return (step.made("voltage", setpoint=setpoint, current_limit=limit, until=self.ends(step)),)
+        drive = drives.Voltage(setpoint=setpoint, current_limit=step.current_limit(self.current_limit))
+        return (step.made(drive, until=self.ends(step)),)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from galvanode.recipe.compiling.operands import operand
 from galvanode.recipe.language.values import A_COUNT, VOLTAGES, Count, Voltage, count_up_to
-from galvanode.recipe.program import Operand
+from galvanode.recipe.operand import Operand
 from galvanode.recipe.verbs.scan import Places, Scan
 from galvanode.recipe.verbs.step import UnderWay
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from galvanode.recipe import drives
 from galvanode.recipe.language.values import Resistance
 from galvanode.recipe.verbs.charge import Charge
-from galvanode.recipe.verbs.driven import Sign
 
 
 class Discharge(Charge):
@@ -14,6 +14,6 @@ class Discharge(Charge):
 
     word: ClassVar[str] = "discharge"
     elsewhere: ClassVar[tuple[str, ...]] = ()
-    sign: ClassVar[Sign] = -1
+    sign: ClassVar[drives.Sign] = -1
 
     resistance: Resistance | None = None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator as validator
 
 from galvanode.document import label, listed, place_of
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.limits import numbers_of
 from galvanode.recipe.compiling.operands import operand
 from galvanode.recipe.language.values import C_RATE, Value
-from galvanode.recipe.program import End, Operand, Step
+from galvanode.recipe.program import Step
 from galvanode.recipe.verbs.step import EndedStep, UnderWay
 from galvanode.units import format_quantity
 from galvanode.yaml_text import DocumentPath
@@ -21,29 +21,27 @@ from galvanode.yaml_text import DocumentPath
 _KEYS = ("rate", "current", "current_density", "power", "resistance")
 """What a step may be driven by; one of them."""
 
-Sign = Literal[-1, 0, 1]
-
 
 class DrivenStep(EndedStep):
     """A step that says one of ``rate``, ``current``, ``current_density``, ``power`` or ``resistance``."""
 
-    sign: ClassVar[Sign] = 0
+    sign: ClassVar[drives.Sign] = 0
     """Of the current where its magnitude is given; 0 where it is given with its sign."""
 
     @classmethod
-    def drives(cls) -> list[str]:
+    def ways(cls) -> list[str]:
         """Return the keys that may drive it."""
         return [key for key in _KEYS if key in cls.model_fields]
 
     @classmethod
     def rules(cls) -> list[dict[str, Any]]:
         """Return what its JSON Schema demands: one of the keys that may drive it."""
-        choice = [key for key in cls.drives() if not cls.model_fields[key].is_required()]
+        choice = [key for key in cls.ways() if not cls.model_fields[key].is_required()]
         return [*super().rules(), *([{"oneOf": [{"required": [key]} for key in choice]}] if choice else [])]
 
     @validator(mode="after")
     def _one_drive(self) -> Self:
-        known = self.drives()
+        known = self.ways()
         given = [key for key in known if getattr(self, key) is not None]
         if not given:
             raise place_of((), f"the step has no {listed(known)}; expected one of them")
@@ -54,38 +52,24 @@ class DrivenStep(EndedStep):
 
     def steps(self, step: UnderWay) -> tuple[Step, ...]:
         """Return the step that is driven until it ends."""
-        return (self.drive(step).made(self.ends(step)),)
+        return (step.made(self.drive(step), until=self.ends(step)),)
 
-    def drive(self, step: UnderWay) -> Driven:
+    def drive(self, step: UnderWay) -> drives.Flowing:
         """Return what drives the cell, with its sign, possible on this cell. Raises ``InvalidInput``."""
-        key = next(key for key in self.drives() if getattr(self, key) is not None)
+        key = next(key for key in self.ways() if getattr(self, key) is not None)
         value: Value = getattr(self, key)
         path, context = (*step.path, key), step.context
         if key == "resistance":
             setpoint = operand(value, ("resistance",), path, context, above_zero=True)
             _possible(key, value, path, context)
-            return Driven(step, "resistance", setpoint, 1)
+            return drives.Resistance(setpoint=setpoint)
         dimension = C_RATE if key == "rate" else key
         factor, above_zero = float(self.sign or 1), self.sign != 0
         setpoint = operand(value, (dimension,), path, context, sign=factor, above_zero=above_zero)
-        if key == "power":
-            _possible(key, value, path, context)
-        return Driven(step, "power" if key == "power" else "current", setpoint, self.sign)
-
-
-@dataclass(frozen=True)
-class Driven:
-    """What drives the cell in a step."""
-
-    step: UnderWay
-    mode: Literal["current", "power", "resistance"]
-    setpoint: Operand
-    sign: Sign
-
-    def made(self, until: tuple[End, ...]) -> Step:
-        """Return the step of the program."""
-        hosted = self.mode != "current"
-        return self.step.made(self.mode, until=until, hosted=hosted, setpoint=self.setpoint, sign=self.sign)
+        if key != "power":
+            return drives.Current(setpoint=setpoint, required_sign=self.sign)
+        _possible(key, value, path, context)
+        return drives.Power(setpoint=setpoint, required_sign=self.sign)
 
 
 def _possible(key: Literal["power", "resistance"], value: Value, path: DocumentPath, context: Context) -> None:

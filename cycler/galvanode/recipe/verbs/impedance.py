@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from galvanode.document import label
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.limits import lies_in, numbers_of, window_text
 from galvanode.recipe.compiling.operands import operand
@@ -22,7 +23,8 @@ from galvanode.recipe.language.values import (
     count_up_to,
     read_constant,
 )
-from galvanode.recipe.program import ImpedancePlan, Operand, Record, Step
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import Record, Step
 from galvanode.recipe.verbs.step import StepVerb, UnderWay
 from galvanode.units import Quantity, expected
 from galvanode.yaml_text import DocumentPath
@@ -62,10 +64,10 @@ class Impedance(StepVerb):
         """Return the step that measures the spectrum."""
         plan = _plan(self, step.path, step.context)
         every_s = step.context.check_every_s
-        return (step.made("impedance", impedance=plan, until=(), record=Record(every_s=every_s), poll_s=every_s),)
+        return (step.made(plan, until=(), record=Record(every_s=every_s), poll_s=every_s),)
 
 
-def _plan(body: Impedance, path: DocumentPath, context: Context) -> ImpedancePlan:
+def _plan(body: Impedance, path: DocumentPath, context: Context) -> drives.Impedance:
     """Return what is measured, amplitude and bias together inside the limits. Raises ``InvalidInput``."""
     first = _frequency(body.start, (*path, "from"), context)
     last = _frequency(body.to, (*path, "to"), context)
@@ -73,8 +75,8 @@ def _plan(body: Impedance, path: DocumentPath, context: Context) -> ImpedancePla
         at = (*path, "to")
         raise context.error(at, f"{label(at)} is '{last.text}'; expected a frequency below 'from' ({first.text})")
     amplitude = _amplitude(body, path, context)
-    return ImpedancePlan(
-        kind=body.kind,
+    return drives.Impedance(
+        control=body.kind,
         frequency_max=first.si,
         frequency_min=last.si,
         points_per_decade=context.whole(body.points_per_decade, MAX_PER_DECADE, (*path, "points_per_decade")),

@@ -12,6 +12,7 @@ from pydantic import model_validator as validator
 
 from galvanode.document import found, label, place_of
 from galvanode.errors import InvalidInput
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.context import FASTEST_S, LONGEST_S, Context
 from galvanode.recipe.compiling.limits import lies_in, window_text
 from galvanode.recipe.compiling.operands import ends
@@ -20,7 +21,7 @@ from galvanode.recipe.language.condition import Untils
 from galvanode.recipe.language.sections import Label
 from galvanode.recipe.language.shelf import Shelf
 from galvanode.recipe.language.values import NUMBER, Number, Value, read_any_value, read_value, shown_as
-from galvanode.recipe.program import ProfilePlan, Step
+from galvanode.recipe.program import Step
 from galvanode.recipe.verbs.step import RecordedStep, UnderWay
 from galvanode.units import format_quantity
 from galvanode.yaml_text import DocumentPath
@@ -96,7 +97,7 @@ class Profile(RecordedStep):
         """Return the step that runs through the profile."""
         path, context = step.path, step.context
         plan = _plan(self, path, context)
-        return (step.made("profile", profile=plan, until=ends(self.until, (*path, "until"), context), hosted=True),)
+        return (step.made(plan, until=ends(self.until, (*path, "until"), context)),)
 
 
 class _Values(NamedTuple):
@@ -109,14 +110,14 @@ class _Values(NamedTuple):
     """What a message calls a point, and where the recipe says it."""
 
 
-def _plan(body: Profile, path: DocumentPath, context: Context) -> ProfilePlan:
+def _plan(body: Profile, path: DocumentPath, context: Context) -> drives.Profile:
     """Return what is run through, every current inside the limits. Raises ``InvalidInput``."""
     points = _of_file(body, path, context) if body.points is None else _of_points(body, path, context)
     scale = _scale(body, path, context)
     points = points._replace(values=[value * scale for value in points.values])
     _in_order(points, context)
     _inside_limits(points, context)
-    return ProfilePlan(quantity=points.driven, times=tuple(points.times), values=tuple(points.values))
+    return drives.Profile(quantity=points.driven, times=tuple(points.times), values=tuple(points.values))
 
 
 def _scale(body: Profile, path: DocumentPath, context: Context) -> float:

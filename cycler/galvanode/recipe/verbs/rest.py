@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from galvanode.recipe import drives
 from galvanode.recipe.program import Step
 from galvanode.recipe.verbs.step import EndedStep, UnderWay
 
@@ -16,4 +17,4 @@ class Rest(EndedStep):
 
     def steps(self, step: UnderWay) -> tuple[Step, ...]:
         """Return a step without a current."""
-        return (step.made("rest", until=self.ends(step)),)
+        return (step.made(drives.Rest(), until=self.ends(step)),)

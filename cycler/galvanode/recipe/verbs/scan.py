@@ -8,6 +8,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from galvanode.document import Section, label
+from galvanode.recipe import drives
 from galvanode.recipe.compiling.context import FASTEST_S, LONGEST_S, Context
 from galvanode.recipe.compiling.operands import ends, operand
 from galvanode.recipe.compiling.scope import Late, Rungs
@@ -24,7 +25,8 @@ from galvanode.recipe.language.values import (
     VoltageChange,
     read_constant,
 )
-from galvanode.recipe.program import OPEN_CIRCUIT, Operand, Record, Step, SweepPlan, Variable
+from galvanode.recipe.operand import OPEN_CIRCUIT, Operand, Variable
+from galvanode.recipe.program import Record, Step
 from galvanode.recipe.verbs.step import HOST_POLL_S, StepVerb, UnderWay
 from galvanode.units import Quantity
 from galvanode.yaml_text import DocumentPath
@@ -68,16 +70,14 @@ class Scan(StepVerb):
         poll_s = min(point_s, context.check_every_s)
         return (
             step.made(
-                "sweep",
-                sweep=plan,
-                current_limit=step.current_limit(self.current_limit),
+                plan,
                 until=ends(self.until, (*path, "until"), context),
                 record=Record(every_s=point_s),
                 poll_s=poll_s if plan.compensated is None else min(poll_s, HOST_POLL_S),
             ),
         )
 
-    def _plan(self, step: UnderWay) -> tuple[SweepPlan, float]:
+    def _plan(self, step: UnderWay) -> tuple[drives.Sweep, float]:
         """Return what is run through, every vertex inside the limits, and the shortest time of a step in s."""
         path, context = step.path, step.context
         start: Operand = Variable(name=OPEN_CIRCUIT)
@@ -89,12 +89,13 @@ class Scan(StepVerb):
         _leads_somewhere(vertices, places, between.si, context)
         rate, point_s = _rate(self.rate, between, (*path, "rate"), context)
         correction = self.ir_correction
-        plan = SweepPlan(
+        plan = drives.Sweep(
             vertices=tuple(vertices),
             rate=rate,
             step=between.si,
             cycles=cycles,
             compensated=None if correction is None else _compensated(correction, path, context),
+            current_limit=step.current_limit(self.current_limit),
         )
         return plan, point_s
 

@@ -14,10 +14,12 @@ from galvanode.document import Section, place_of
 from galvanode.recipe.compiling.context import Context
 from galvanode.recipe.compiling.operands import duration, ends, operand
 from galvanode.recipe.compiling.place import Place
+from galvanode.recipe.drives import AnyDrive
 from galvanode.recipe.language.condition import Untils
 from galvanode.recipe.language.sections import Label, RecordWhen, Safety
 from galvanode.recipe.language.values import Time, Value
-from galvanode.recipe.program import End, Instruction, Operand, Record, Step
+from galvanode.recipe.operand import Operand
+from galvanode.recipe.program import End, Instruction, Record, Step
 from galvanode.yaml_text import DocumentPath
 
 HOST_POLL_S = 1.0
@@ -119,14 +121,15 @@ class UnderWay:
     context: Context
     step_id: int
 
-    def made(self, mode: Any, *, until: tuple[End, ...], hosted: bool = False, **values: Any) -> Step:
-        """Return one step of the program; ``hosted`` where the host may have to regulate."""
+    def made(self, drive: AnyDrive, *, until: tuple[End, ...], **values: Any) -> Step:
+        """Return one step of the program."""
         record, poll_s = _looked_at(self.context)
+        hosted = drive.by_host_only
         values.setdefault("record", record)
         values.setdefault("poll_s", min(poll_s, HOST_POLL_S) if hosted else poll_s)
         values.setdefault("line", self.context.document.place(self.path, key=True)[0])
         return Step(
-            mode=mode,
+            drive=drive,
             name=self.verb.name or self.verb.word,
             step_id=self.step_id,
             instrument=self.verb.instrument,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from galvanode.recipe.verbs.driven import Sign
+from galvanode.recipe import drives
 from galvanode.recipe.verbs.plate import Plate
 
 
@@ -12,4 +12,4 @@ class Strip(Plate):
     """A negative current, given in magnitude."""
 
     word: ClassVar[str] = "strip"
-    sign: ClassVar[Sign] = -1
+    sign: ClassVar[drives.Sign] = -1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from galvanode.quantities import BY_NAME
-from galvanode.recipe.program import Formula, Operand, Result, Variable
+from galvanode.recipe.operand import Formula, Operand, Result, Variable
 
 
 class Bounds(NamedTuple):

@@ -40,8 +40,10 @@ class Alongside:
 
         Nothing depends on it but what people see, and how soon a temperature trips: at full speed nobody looks.
         """
-        poll_s = self._step.poll_s if self._step is not None and self._workplace.real_time else _SELDOM_S
         fastest = self._workplace.wiring.the_sequencer.capabilities.fastest_poll_s
+        if not self._workplace.real_time:
+            return max(fastest, _SELDOM_S)
+        poll_s = fastest if self._step is None else self._step.poll_s
         return max(fastest, min(poll_s, _SELDOM_S))
 
     async def remember(self, sequencer: SequencedChannel) -> None:

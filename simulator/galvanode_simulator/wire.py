@@ -226,7 +226,8 @@ def _on_the_wire(fault: Fault, data: bytes, delay: float, ending: int) -> tuple[
         case "garble":
             # Bit 6 flipped in every third byte, the terminator left alone: what a bad ground does.
             body = data[: len(data) - ending]
-            bad = bytes(byte ^ 0x40 if index % 3 == 1 else byte for index, byte in enumerate(body))
+            first = min(1, len(body) - 1)
+            bad = bytes(byte ^ 0x40 if index % 3 == first else byte for index, byte in enumerate(body))
             return bad + data[len(body) :], delay
         case "truncate":
             return data[: len(data) // 2], delay

@@ -280,7 +280,8 @@ async def talker() -> AsyncIterator[tuple[str, Callable[[bytes], Awaitable[None]
         listening.close()
         if connected.done():
             connected.result().close()
-            await connected.result().wait_closed()
+            with contextlib.suppress(ConnectionError):  # the link hangs up on what it has not asked for
+                await connected.result().wait_closed()
 
 
 async def test_lines_that_have_arrived_are_taken_without_waiting_and_the_rest_of_one_later():

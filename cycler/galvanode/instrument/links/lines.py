@@ -31,6 +31,7 @@ from galvanode.instrument.links.visa import (
     close_session,
     is_stream,
     open_session,
+    something_waits,
 )
 
 T = TypeVar("T")
@@ -285,8 +286,8 @@ class ThreadedLines(GuardedLink):
         if self._late_answers:  # commands do not wait for this: the one that makes a cell safe is sent at once
             await_silence(session)
             self._late_answers = False
-        elif self._buffer.bytes or (is_stream(session) and arrived(session, wait=False)):
-            raise _LeftOver(f"{self.name} sent something that it was not asked for")
+        elif self._buffer.bytes or (is_stream(session) and something_waits(session)):
+            raise _LeftOver(f"{self.name} ({self.resource}) sends what it was not asked for, or hangs up")
         session.write(message)
         answer = session.read_raw()
         ending = (session.read_termination or "").encode()

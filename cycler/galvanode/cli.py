@@ -319,12 +319,18 @@ def reproduce(
 
 
 @instruments_app.command("list")
-def instruments_list() -> None:
+def instruments_list(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; all, if none.")] = None,
+) -> None:
     """List the installed instrument families: the driver's name in a bench file, what it drives, as what."""
     from galvanode.instrument.family import families
 
+    known = families()
+    if unknown := set(names or ()) - set(known):
+        raise InvalidInput(f"{min(unknown)!r} is no installed family; expected one of {', '.join(known)}")
     table = Table("driver", "instruments", "role", "simulated")
-    for name, family in families().items():
+    for name in names or known:
+        family = known[name]
         table.add_row(name, family.title, family.role, "yes" if family.simulator else "no")
     out.print(table)
 

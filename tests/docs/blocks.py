@@ -178,8 +178,10 @@ class Walk:
         for group, entries in project["entry-points"].items():
             lines += [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())]
         (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        for module in package.glob("*.py"):
-            (self._site / module.name).write_bytes(module.read_bytes())
+        for module in package.rglob("*.py"):
+            copy = self._site / module.relative_to(package)
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(module.read_bytes())
 
     def _here(self, text: str) -> str:
         for written, used in self._ports.items():

@@ -20,5 +20,5 @@ FAMILY = Family(
     channels=_addresses,
     options=NewareOptions,
     link=lambda _: Frames(EndMarker(b"#\r\n"), timeout_s=5.0),
-    facts=Facts(options={"current": "50 mA"}, simulated={"cell": "capacitor"}),
+    facts=Facts(options={"current": "50 mA"}, simulated={"cell": "resistor"}, envelope=(-1.0, 4.5, 0.04)),
 )

@@ -24,18 +24,20 @@ from galvanode.testing.conformance.analyzer import AnalyzerConformance
 from galvanode.testing.conformance.chamber import ChamberConformance
 from galvanode.testing.conformance.cycler import CyclerConformance
 from galvanode.testing.conformance.scpi import ScpiConformance
+from galvanode.testing.conformance.sequencer import SequencerConformance
 from galvanode.testing.conformance.unit import UnitConformance
 
 _SUITES: dict[str, type[UnitConformance]] = {
     "cycler": CyclerConformance,
     "analyzer": AnalyzerConformance,
     "chamber": ChamberConformance,
+    "sequencer": SequencerConformance,
 }
 
 
 def conformance_of(family: Family) -> type[UnitConformance]:
     """Return the tests of a family's role, as a class that pytest collects under a name with ``Test``."""
-    bases: list[type] = [_SUITES.get(family.role, UnitConformance)]
+    bases: list[type] = [_SUITES[family.role]]
     driver: Any = family.load_driver()
     if issubclass(driver, ScpiInstrument):
         bases.insert(0, ScpiConformance)

@@ -78,3 +78,9 @@ def test_the_options_of_the_detector_are_those_of_the_program() -> None:
     assert {name: read_constant(text, options[name].dimension).si for name, text in shown.items()} == {
         name: ShortCircuit.DEFAULTS[option.name] for name, option in options.items()
     }
+
+
+def test_every_decision_is_in_the_list_in_order() -> None:
+    folder = DOCS / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from galvanode.cell import read_cell
+from galvanode.document import read_document
+from galvanode.engine.envelopes import admit_envelope, envelope_of
 from galvanode.engine.wiring import NotWired, Wiring
+from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, unopened
 from galvanode.recipe.outlook.warnings import Reach
 from galvanode.recipe.program import Step
@@ -15,6 +19,23 @@ def channel_named_after(bench: Bench, cell: Path) -> str | None:
     """Return the channel that bears the cell file's name (``-`` as ``_``), if there is one."""
     name = cell.stem.replace("-", "_")
     return name if name in bench.channels else None
+
+
+def admit_cell(bench: Bench, channel: str | None, cell: Path) -> None:
+    """Refuse a cell whose envelope the channel, or no channel of the bench, can be set to. Raises ``InvalidInput``."""
+    document, under_test = read_document(cell), read_cell(cell)
+    refusal: InvalidInput | None = None
+    drives = unopened(bench).channels
+    for one in drives.values() if channel is None else (drives[channel],):
+        wiring = Wiring(one.cycler, one.analyzer, sequencer=one.sequencer)
+        try:
+            admit_envelope(wiring, envelope_of(under_test, wiring), document)
+        except InvalidInput as error:
+            refusal = refusal or error
+        else:
+            return
+    if refusal is not None:
+        raise refusal
 
 
 def reach_of(bench: Bench, channel: str) -> Callable[[Step], Reach | None]:

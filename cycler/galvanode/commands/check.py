@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galvanode.cell import CellUnderTest, read_cell
-from galvanode.commands.benches import channel_named_after, reach_of
+from galvanode.commands.benches import admit_cell, channel_named_after, reach_of
 from galvanode.commands.words import duration_text
 from galvanode.document import did_you_mean
 from galvanode.errors import InvalidInput, Refused
@@ -89,6 +89,7 @@ async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Ch
     program = compile_recipe(source, under_test, parameters)
     bench = read_bench(library() / "benches" / "simulated.yaml")
     channel = _channel(bench, cell, options.like)
+    admit_cell(bench, channel, cell)
     reach = None if channel is None else reach_of(bench, channel)
     static = warnings_of(program, source) if reach is None else warnings_of(program, source, reach)
     checked = Checked(source, program, under_test, static)

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from typing import Any, Literal
 
-from galvanode.cell import CellUnderTest, parse_cell
+from galvanode.cell import parse_cell
 from galvanode.clock import Clock
 from galvanode.engine.chambers import Chambers
 from galvanode.engine.commits import Commits
 from galvanode.engine.compiling import Compiler, let_go, put_together
 from galvanode.engine.contract import ChannelState
+from galvanode.engine.envelopes import envelope_of
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
 from galvanode.engine.table import Channel, Table
@@ -274,10 +275,3 @@ def _run_fields(channel: Channel, run: Run) -> dict[str, Any]:
         "samples": position.samples,
         "progress": run.progress,
     }
-
-
-def envelope_of(cell: CellUnderTest, wiring: Wiring) -> Envelope:
-    """Return the cell's envelope, its current no larger than what the instruments can give anyway."""
-    limits = cell.envelope_limits()
-    most = max(abs(amps) for item in wiring.instruments for amps in item.capabilities.current)
-    return Envelope(limits.voltage_min, limits.voltage_max, min(limits.current_max, most))

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from galvanode.clock import Clock
+from galvanode.document import parse_document
 from galvanode.engine.admission import Offer, admit_whole
 from galvanode.engine.chambers import Chambers, sets_the_chamber
-from galvanode.engine.channels import Channels, envelope_of
+from galvanode.engine.channels import Channels
 from galvanode.engine.commits import Commits
 from galvanode.engine.compiling import Compiled, Compiler, put_together
 from galvanode.engine.contract import (
@@ -32,6 +33,7 @@ from galvanode.engine.contract import (
     Submit,
     Submitted,
 )
+from galvanode.engine.envelopes import admit_envelope, envelope_of
 from galvanode.engine.errors import Unanswerable
 from galvanode.engine.run import Run
 from galvanode.engine.table import Channel, Table
@@ -186,6 +188,7 @@ class Requests:
                 compiled = await self._compiler.compile(request, Offer.of(channel.wiring))
                 program = await put_together(compiled.parts)
                 envelope = envelope_of(compiled.cell, channel.wiring)
+                admit_envelope(channel.wiring, envelope, parse_document(request.cell, request.cell_name))
                 if channel.wiring.sequencer is not None:
                     await asyncio.to_thread(admit_whole, program, channel.wiring, envelope, request.recipe_name)
             self._chambers.refuse_if_shared(channel, sets_the_chamber(program))

@@ -6,6 +6,8 @@ Structural types (``typing.Protocol``): a driver inherits nothing from here.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, runtime_checkable
 
@@ -22,6 +24,23 @@ class UnsafeState(GalvanodeError):
 
 class OutOfRange(GalvanodeError):
     """A set point that the instrument cannot do; nothing was sent."""
+
+
+class CannotHold(OutOfRange):
+    """A bound of an envelope that the instrument cannot be set to."""
+
+    def __init__(self, bound: Literal["voltage", "current"], message: str) -> None:
+        super().__init__(message)
+        self.bound = bound
+
+
+@contextmanager
+def holding(bound: Literal["voltage", "current"]) -> Generator[None]:
+    """Inside, a value out of range is a bound of the envelope. Raises ``CannotHold``."""
+    try:
+        yield
+    except OutOfRange as error:
+        raise CannotHold(bound, str(error)) from error
 
 
 class InstrumentError(GalvanodeError):
@@ -114,6 +133,15 @@ class OneChannel:
         if address:
             raise ValueError(f"{address!r} is no channel; expected an empty address")
         return self
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A channel that knows beforehand which envelopes it cannot hold."""
+
+    def refuse_envelope(self, envelope: Envelope) -> None:
+        """Raise ``CannotHold`` for bounds that the instrument cannot be set to. Sends nothing."""
+        ...
 
 
 @runtime_checkable

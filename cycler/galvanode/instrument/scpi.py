@@ -119,6 +119,16 @@ class Setting(Generic[V]):
             raise InstrumentError(f"{self.query} answered {answer[:60]!r}; expected a value of {self.name}") from None
 
 
+def _same(sent: object, found: object) -> bool:
+    if isinstance(sent, float) and isinstance(found, float):
+        return math.isclose(sent, found, rel_tol=_READ_BACK)
+    return sent == found
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def on_off(text: str) -> bool:
     """Parse an SCPI boolean."""
     if text in ("1", "ON"):
@@ -158,12 +168,12 @@ class ScpiInstrument(OneChannel):
         if self._error_in(answer):
             raise InstrumentError(f"{self.name} refused {message!r}: {answer.strip()}")
 
-    async def confirmed(self, setting: BoundSetting[float], value: float) -> None:
+    async def confirmed(self, setting: BoundSetting[V], value: V) -> None:
         """Send a value and read it back. Raises ``InstrumentError`` if the instrument took another one."""
         await setting.set(value)
         found = await setting.get()
-        if not math.isclose(found, value, rel_tol=_READ_BACK):
-            raise InstrumentError(f"{self.name}: {setting.name} set to {value:g} reads back as {found:g}")
+        if not _same(value, found):
+            raise InstrumentError(f"{self.name}: {setting.name} set to {_told(value)} reads back as {_told(found)}")
 
     async def clear_errors(self) -> list[str]:
         """Empty the error queue and return what was in it."""

@@ -7,7 +7,15 @@ from typing import Literal
 
 from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, Reading, measured
-from galvanode.instrument.roles import Capabilities, Envelope, Identity, InstrumentError, OutOfRange, UnsafeState
+from galvanode.instrument.roles import (
+    Capabilities,
+    Envelope,
+    Identity,
+    InstrumentError,
+    OutOfRange,
+    UnsafeState,
+    holding,
+)
 from galvanode.instrument.scpi import ScpiInstrument, Setting, keyword, on_off
 from galvanode_drivers.keithley2400 import Keithley2400Options
 from galvanode_drivers.keithley2400.models import MODELS, OVER_RANGE, SMALLEST_VOLTAGE_LIMIT, Model
@@ -114,17 +122,19 @@ class Keithley2400(ScpiInstrument):
             current_floor=model.current_floor,
         )
 
-    def refuse(self, envelope: Envelope) -> None:
-        """Raise ``OutOfRange`` for bounds that the instrument cannot hold."""
+    def refuse_envelope(self, envelope: Envelope) -> None:
+        """Raise ``CannotHold`` for bounds that the instrument cannot be set to."""
         highest = _highest(envelope)
-        self.voltage_compliance.message(highest)
-        self.current_compliance.message(envelope.current_max)
-        _protection_above(highest, self.model)
-        _power(envelope.current_max, highest, self.model)
+        with holding("voltage"):
+            self.voltage_compliance.message(highest)
+            _protection_above(highest, self.model)
+        with holding("current"):
+            self.current_compliance.message(envelope.current_max)
+            _power(envelope.current_max, highest, self.model)
 
     async def prepare(self, envelope: Envelope) -> None:
         """Set up the measurement and the instrument's own limits. The output stays off."""
-        self.refuse(envelope)
+        self.refuse_envelope(envelope)
         highest, options = _highest(envelope), self.options
         await self.make_safe()
         await self.clear_errors()

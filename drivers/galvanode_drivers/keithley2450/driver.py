@@ -12,6 +12,7 @@ from galvanode.instrument.roles import (
     InstrumentError,
     OutOfRange,
     UnsafeState,
+    holding,
 )
 from galvanode.instrument.scpi import ScpiInstrument, Setting, keyword, on_off
 
@@ -95,18 +96,26 @@ class Keithley2450(ScpiInstrument):
             )
         return self.link.recognise(identity)
 
+    def refuse_envelope(self, envelope: Envelope) -> None:
+        """Raise ``CannotHold`` for bounds that the instrument cannot be set to."""
+        highest = _highest(envelope)
+        with holding("voltage"):
+            self.current_voltage_limit.message(highest)
+            _protection_above(highest)
+        with holding("current"):
+            self.voltage_current_limit.message(envelope.current_max)
+
     async def prepare(self, envelope: Envelope) -> None:
-        """Set up four-wire measurement and the instrument's own limits. The output stays off."""
-        highest = max(abs(envelope.voltage_min), abs(envelope.voltage_max))
-        limits = (
-            self.over_voltage_protection.message(_protection_above(highest)),
-            self.current_voltage_limit.message(highest),
-            self.voltage_current_limit.message(envelope.current_max),
-        )
+        """Set up four-wire measurement and the instrument's own limits, read back. The output stays off."""
+        self.refuse_envelope(envelope)
+        highest = _highest(envelope)
         await self.make_safe()
         await self.clear_errors()
-        for message in (*self._setup, *limits):
+        for message in self._setup:
             await self.command(message)
+        await self.confirmed(self.over_voltage_protection, _protection_above(highest))
+        await self.confirmed(self.current_voltage_limit, highest)
+        await self.confirmed(self.voltage_current_limit, envelope.current_max)
 
     async def rest(self) -> None:
         """Leave the cell at open circuit: source 0 A."""
@@ -175,6 +184,10 @@ class Keithley2450(ScpiInstrument):
         await self.command(f':SOUR:FUNC {source};:SENS:FUNC "{sense}";:SENS:AZER:ONCE')
         await self.command(levels)
         await self.output.set(True)
+
+
+def _highest(envelope: Envelope) -> float:
+    return max(abs(envelope.voltage_min), abs(envelope.voltage_max))
 
 
 def _protection_above(volts: float) -> str:

@@ -147,6 +147,7 @@ async def test_a_healthy_output_is_off_within_a_fifth_of_a_second(tmp_path: Path
         runs = {f"s{number}": await station.submit(f"s{number}") for number in range(HEALTHY)}
         for run in runs.values():
             await until(lambda run=run: station.store.run(run).samples > 8)
+        assert (await station.http.get("/api/status")).status_code == 200  # a page is open, as when people stop
         took: list[float] = []
         async with disturbance(scene):
             for name, run in runs.items():

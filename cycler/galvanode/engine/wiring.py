@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -139,16 +140,14 @@ class Wiring:
 
         ``but_what_goes_on_alone`` leaves a sequencer as it is: an engine that starts, or ends, does not stop it.
         """
-        failures: list[Exception] = []
-        for instrument in self.instruments:
-            if but_what_goes_on_alone and instrument is self.sequencer:
-                continue
-            try:
-                await instrument.make_safe()
-            except Exception as error:  # the other instrument is made safe whatever happened to this one
-                failures.append(error)
-        if failures:
-            raise failures[0]
+        instruments = [item for item in self.instruments if not (but_what_goes_on_alone and item is self.sequencer)]
+        if len(instruments) == 1:
+            await instruments[0].make_safe()
+        else:  # side by side: one that does not answer must not keep current flowing from the other
+            outcomes = await asyncio.gather(*(item.make_safe() for item in instruments), return_exceptions=True)
+            for outcome in outcomes:
+                if outcome is not None:
+                    raise outcome
         self._connected = None
 
     def _instrument(self, carrier: Carrier) -> CyclerChannel | ScriptedChannel:

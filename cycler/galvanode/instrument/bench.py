@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from galvanode.document import Document, did_you_mean, read_document, validate
+from galvanode.document import Document, did_you_mean, listed, read_document, validate
 from galvanode.errors import InvalidInput
 from galvanode.instrument.family import Family, NoLink, Options, Role, families
 from galvanode.instrument.links.base import SIMULATOR_BACKEND, Place
@@ -250,7 +250,7 @@ def _check_reference(bench: Bench, place: tuple[str, ...], reference: Reference,
         raise bench.document.error(place, message)
     family = bench.families[unit]
     if family.role not in roles:
-        message = f"{unit!r} is a {family.name}, which is a {family.role}; expected a {' or a '.join(roles)}"
+        message = f"{unit!r} ({family.name}) has the role {family.role!r}; expected {listed(roles)}"
         raise bench.document.error(place, message)
     addresses = family.addresses(bench.options[unit])
     if address in addresses:

@@ -1,0 +1,100 @@
+"""Bench files: units, their channels, their options; what does not hold together is refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from galvanode.errors import InvalidInput
+from galvanode.instrument.bench import Bench, Reference, open_bench, read_bench, unopened
+from galvanode.instrument.links.base import Place
+from galvanode.instrument.roles import Chamber, CyclerChannel, SequencedChannel
+
+BOX = "  box: {driver: neware, resource: 'TCPIP::10.0.0.9::502::SOCKET', options: {channels: 4, current: 50 mA}}\n"
+SMU = "  smu: {driver: keithley2450, resource: 'TCPIP::10.0.0.5::5025::SOCKET'}\n"
+OVEN = "  oven: {driver: espec, resource: 'ASRL/dev/ttyUSB0::INSTR', setpoint: 25 degC, options: {baud_rate: 19200}}\n"
+
+
+def bench(tmp_path: Path, instruments: str, channels: str = "") -> Bench:
+    path = tmp_path / "bench.yaml"
+    path.write_text(f"title: t\ninstruments:\n{instruments}" + (f"channels:\n{channels}" if channels else ""))
+    return read_bench(path)
+
+
+@pytest.mark.parametrize("text", ["smu", "box/3", "box/a-1"])
+def test_a_reference_reads_as_it_is_written(text: str) -> None:
+    assert str(Reference.parse(text)) == text
+
+
+def test_a_unit_of_several_channels_has_them_by_address(tmp_path: Path) -> None:
+    found = bench(tmp_path, BOX + SMU + OVEN, "  a: {cycler: box/3, chamber: oven}\n  b: {cycler: smu}\n")
+    assert found.channels["a"].instruments == ["box"]
+    opened = unopened(found)
+    assert isinstance(opened.channels["a"].sequencer, SequencedChannel)
+    assert opened.channels["a"].cycler is None
+    assert isinstance(opened.channels["b"].cycler, CyclerChannel)
+    assert opened.channels["b"].cycler is opened.units["smu"]
+    assert isinstance(opened.chambers["oven"], Chamber)
+    assert found.setpoint("oven") == pytest.approx(298.15)
+
+
+def test_without_a_section_every_channel_that_can_drive_a_cell_is_one_of_the_station(tmp_path: Path) -> None:
+    found = bench(tmp_path, SMU + BOX + OVEN)
+    assert {name: entry.cycler for name, entry in found.channels.items()} == {
+        "smu": "smu",
+        **{f"box_{n}": f"box/{n}" for n in (1, 2, 3, 4)},
+    }
+
+
+def test_two_channels_of_one_name_ask_for_a_section(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="two channels would be called 'box_1'"):
+        bench(tmp_path, BOX + SMU.replace("smu:", "box_1:"))
+
+
+def test_options_reach_the_link(tmp_path: Path) -> None:
+    found = bench(tmp_path, OVEN)
+    link = found.families["oven"].link(found.options["oven"])
+    assert link.serial.baud_rate == 19200  # type: ignore[attr-defined]
+    assert link.open("oven", Place("ASRL1::INSTR"))
+
+
+async def test_opening_a_bench_of_real_instruments_reaches_none(tmp_path: Path) -> None:
+    opened = open_bench(bench(tmp_path, SMU + OVEN + BOX))
+    assert set(opened.units) == {"smu", "oven", "box"}
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("instruments", "channels", "words"),
+    [
+        (BOX, "  a: {cycler: box}\n", r"'box' has the channels 1, 2, 3, 4; expected one of them, such as 'box/1'"),
+        (BOX, "  a: {cycler: box/9}\n", "'box' has the channels 1, 2, 3, 4"),
+        (SMU, "  a: {cycler: smu/1}\n", "'smu' is one channel; expected 'smu', not 'smu/1'"),
+        (SMU, "  a: {cycler: smo}\n", "'smo' is no instrument of this bench; did you mean 'smu'"),
+        (
+            SMU + OVEN,
+            "  a: {cycler: oven}\n",
+            r"'oven' \(espec\) has the role 'chamber'; expected 'cycler' or 'sequencer'",
+        ),
+        (
+            SMU + OVEN,
+            "  a: {cycler: smu, chamber: smu}\n",
+            "has the role 'cycler'; expected 'chamber'",
+        ),
+        (SMU, "  a: {analyzer: smu}\n", "has the role 'cycler'; expected 'analyzer'"),
+        (SMU, "  a: {cycler: smu}\n  b: {cycler: smu}\n", "'smu' belongs to channel 'a' already"),
+        (BOX, "  a: {cycler: box/1}\n  b: {cycler: box/1}\n", "'box/1' belongs to channel 'a' already"),
+        (SMU + OVEN, "  a: {chamber: oven}\n", "channel 'a' has nothing to drive its cell"),
+        (OVEN.replace("19200", "fast"), "", r"bench.yaml:3:\d+: .*baud_rate"),
+        (OVEN.replace("baud_rate", "bode_rate"), "", "'bode_rate'.*did you mean 'baud_rate'"),
+        (SMU.replace("keithley2450", "keithley2451"), "", "'driver' is 'keithley2451'; expected one of"),
+        (SMU.replace("resource: 'TCPIP::10.0.0.5::5025::SOCKET'", ""), "", "needs a 'resource'"),
+    ],
+)
+def test_what_does_not_hold_together_is_refused_with_its_place(
+    instruments: str, channels: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match=words) as refused:
+        bench(tmp_path, instruments, channels)
+    assert refused.value.line

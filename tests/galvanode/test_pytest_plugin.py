@@ -39,6 +39,9 @@ MINE = """
 title: My bench
 instruments:
   smu: {driver: keithley2450, simulated: {cell: llzto-zni2}}
+  oven: {driver: espec, setpoint: 25 degC, simulated: {}}
+channels:
+  smu: {cycler: smu, chamber: oven}
 """
 
 
@@ -161,7 +164,7 @@ def test_a_fault_that_there_is_not_is_refused(laboratory: pytest.Pytester):
 
 @pytest.mark.parametrize("way", ["marker", "ini", "use"])
 def test_the_bench_file_is_chosen(laboratory: pytest.Pytester, way: str):
-    (laboratory.path / "other.yaml").write_text(MINE.replace("smu:", "theirs:"))
+    (laboratory.path / "other.yaml").write_text(MINE.replace("smu", "theirs"))
     if way == "ini":
         laboratory.makefile(".ini", pytest=INI.replace("mine.yaml", "other.yaml"))
     marker = '@pytest.mark.galvanode_bench("other.yaml")' if way == "marker" else ""
@@ -228,6 +231,8 @@ def test_the_driver_of_a_bench_file_is_the_one_that_is_installed(laboratory: pyt
         title: My driver on the simulated instrument
         instruments:
           smu: {driver: counting2450, simulated: {instrument: keithley2450, cell: llzto-zni2}}
+          oven: {driver: espec, setpoint: 25 degC, simulated: {}}
+        channels: {smu: {cycler: smu, chamber: oven}}
         """.replace("\\n        ", "\\n")
 
         def test_driver(bench):

@@ -16,6 +16,7 @@ from galvanode.engine.wiring import NotWired, Wiring
 from galvanode.errors import Refused
 from galvanode.instrument.roles import Capabilities, CyclerChannel, Envelope, ScriptedChannel
 from galvanode.instrument.schedule import CannotExpress
+from galvanode.quantities import Auxiliary
 from galvanode.recipe import drives
 from galvanode.recipe.operand import Formula, Operand, Result, Variable
 from galvanode.recipe.program import Loop, Program, SetChamber, Step
@@ -43,6 +44,11 @@ class Offer:
         """Return what is wired to a channel."""
         cycler, analyzer = wiring.capabilities("cycler"), wiring.capabilities("analyzer")
         return cls(cycler, analyzer, wiring.chamber is not None, wiring.sequencer is not None)
+
+    @property
+    def auxiliaries(self) -> tuple[Auxiliary, ...]:
+        """What the instruments read beside voltage and current."""
+        return tuple(item for said in (self.cycler, self.analyzer) if said is not None for item in said.auxiliaries)
 
     def wiring(self) -> Wiring:
         """Return a wiring that can be asked who carries out what, and for nothing else."""

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from galvanode.cell import CellUnderTest, parse_cell
 from galvanode.engine.admission import Offer, admit
 from galvanode.engine.contract import Submit
+from galvanode.engine.sensing import refuse_unmeasured
 from galvanode.engine.workbench import Workbench
 from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.program import Instruction, Program
@@ -67,6 +68,7 @@ def compile_submission(request: Submit, offer: Offer) -> Compiled:
     program = compile_recipe(recipe, cell, request.parameters)
     if not offer.alone:
         admit(program, offer, request.recipe_name)
+    refuse_unmeasured(program, offer, (request.recipe_name, request.recipe), (request.cell_name, request.cell))
     return Compiled(_parts(program), program.model_dump_json(), cell)
 
 

@@ -25,7 +25,7 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Envelope, Identity, InstrumentError
-from galvanode.recipe.program import Ask, Program, Step, Window
+from galvanode.recipe.program import Ask, Program, Step
 from galvanode.states import FINISHED, RunState
 from galvanode.store.records import RunCommit
 
@@ -274,9 +274,6 @@ class Run:
         self._identities = identities
         await self._wiring.prepare(self._workplace.envelope)
         self._walk.take_up()
-        if self._workplace.temperature() is None and self.program.safety.temperature != Window():
-            text = "no temperature is measured on this channel: its limits are not watched"
-            self._book.note("unwatched", text)
         if self._resuming and not self._alone:
             await self._resume()
         else:

@@ -1,0 +1,55 @@
+"""What a program asks to be watched must be measured on its channel: a limit without a sensor protects nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from galvanode.document import parse_document
+from galvanode.engine.admission import Offer
+from galvanode.errors import InvalidInput, Refused
+from galvanode.recipe.program import Program, Step, Window
+from galvanode.units import expected
+
+
+def refuse_unmeasured(program: Program, offer: Offer, recipe: tuple[str, str], cell: tuple[str, str]) -> None:
+    """Refuse limits and ends about what nothing on the channel measures. Raises ``Refused`` with their place.
+
+    ``recipe`` and ``cell`` are each a name and the text: one of them says what cannot be watched.
+    """
+    _refuse_auxiliaries(program, offer, recipe)
+    line_of_step = _first_limited(program)
+    if offer.chamber or (program.safety.temperature == Window() and line_of_step is None):
+        return
+    said = "limits the temperature, and the channel has no sensor for it"
+    way = "give the channel a 'chamber' in the bench file, or take the limit out"
+    line = _line(cell, ("envelope", "temperature"))
+    if line is not None:
+        raise Refused(f"the cell's envelope {said}; {way}", Path(cell[0]).name, line)
+    line = _line(recipe, ("safety", "temperature")) or line_of_step
+    raise Refused(f"'safety' {said}; {way}", Path(recipe[0]).name, line)
+
+
+def _refuse_auxiliaries(program: Program, offer: Offer, recipe: tuple[str, str]) -> None:
+    there = {item.name: item.dimension for item in offer.auxiliaries}
+    for name, dimension in program.auxiliaries.items():
+        if there.get(name) == dimension:
+            continue
+        known = ", ".join(there) or "nothing beside voltage and current"
+        said = f"the recipe asks for the auxiliary reading {name!r}, {expected(dimension)}; the channel reads {known}"
+        raise Refused(said, Path(recipe[0]).name)
+
+
+def _first_limited(program: Program) -> int | None:
+    """The line of the first step that has limits of temperature; None where none has."""
+    steps = (item for item in program.instructions if isinstance(item, Step))
+    return next((step.line for step in steps if step.limits.temperature != Window()), None)
+
+
+def _line(file: tuple[str, str], path: tuple[str, ...]) -> int | None:
+    """The line of a key in a YAML file; None where the file has no such key."""
+    name, text = file
+    try:
+        document = parse_document(text, name)
+        return None if document.at(path) is None else document.place(path, key=True)[0]
+    except (InvalidInput, KeyError, TypeError):
+        return None

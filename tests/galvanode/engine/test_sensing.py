@@ -1,0 +1,76 @@
+"""A limit that nothing on the channel measures is refused where it stands, before anything is sent."""
+
+import pytest
+
+from galvanode.cell import parse_cell
+from galvanode.engine.admission import Offer
+from galvanode.engine.sensing import refuse_unmeasured
+from galvanode.errors import Refused
+from galvanode.instrument.roles import Capabilities
+from galvanode.quantities import Auxiliary
+from galvanode.recipe import compile_recipe, parse_recipe
+
+PLAIN = """name: R
+area: 1 cm^2
+electrolyte_thickness: 1 mm
+temperature: 25 degC
+stack_pressure: unknown
+envelope:
+  voltage: {min: -5 V, max: 5 V}
+  current: {max: 500 mA}
+"""
+WATCHED = PLAIN + "  temperature: {min: 10 degC, max: 60 degC}\n"
+
+
+def offer(*auxiliaries: Auxiliary, chamber: bool = False) -> Offer:
+    modes = frozenset({"rest", "current", "voltage"})
+    return Offer(Capabilities(modes, (-10, 10), (-1, 1), 0.01, auxiliaries=auxiliaries), None, chamber)
+
+
+def admitted(recipe: str, cell: str, there: Offer) -> None:
+    text = f"version: 2\ntitle: t\n{recipe}"
+    program = compile_recipe(parse_recipe(text, "r.yaml"), parse_cell(cell, "c.yaml"))
+    refuse_unmeasured(program, there, ("r.yaml", text), ("c.yaml", cell))
+
+
+REST = "method: [rest: {for: 1 s}]\n"
+
+
+def test_the_cells_own_limit_of_temperature_is_refused_with_its_line():
+    with pytest.raises(Refused, match="the cell's envelope limits the temperature, and the channel has no sensor"):
+        admitted(REST, WATCHED, offer())
+    with pytest.raises(Refused, match=r"^c\.yaml:9: "):
+        admitted(REST, WATCHED, offer())
+    admitted(REST, WATCHED, offer(chamber=True))
+    admitted(REST, PLAIN, offer())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "line"),
+    [
+        ("safety: {temperature: {max: 50 degC}}\n" + REST, 3),
+        ("method:\n  - rest: {for: 1 s}\n  - rest: {for: 1 s, safety: {temperature: {min: 0 degC}}}\n", 5),
+    ],
+)
+def test_a_recipes_limit_of_temperature_is_refused_with_its_line(recipe: str, line: int):
+    with pytest.raises(Refused, match=rf"^r\.yaml:{line}: 'safety' limits the temperature"):
+        admitted(recipe, PLAIN, offer())
+    admitted(recipe, PLAIN, offer(chamber=True))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "safety: {auxiliary: {t_surface: {max: 50 degC}}}\n" + REST,
+        "method: [rest: {until: auxiliary.t_surface >= 50 degC}]\n",
+    ],
+)
+def test_an_auxiliary_reading_that_the_channel_has_not_is_refused_with_what_it_has(recipe: str):
+    there = offer(Auxiliary("v_reference", "voltage"))
+    with pytest.raises(Refused, match=r"'t_surface', a temperature such as .*; the channel reads v_reference"):
+        admitted(recipe, PLAIN, there)
+    with pytest.raises(Refused, match="nothing beside voltage and current"):
+        admitted(recipe, PLAIN, offer())
+    with pytest.raises(Refused, match="t_surface"):
+        admitted(recipe, PLAIN, offer(Auxiliary("t_surface", "voltage")))
+    admitted(recipe, PLAIN, offer(Auxiliary("t_surface", "temperature")))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, Self, runtime_checkable
 
 from galvanode.errors import GalvanodeError
+from galvanode.instrument.accuracy import Accuracy
 from galvanode.instrument.reading import ChamberReading, Reading
 from galvanode.instrument.schedule import Followed, Schedule
 from galvanode.instrument.tasks import Collected, Cutoff, Task
@@ -64,6 +65,8 @@ class Capabilities:
     """Hz, lowest and highest of an impedance measurement; None without one."""
     auxiliaries: tuple[Auxiliary, ...] = ()
     """What is read beside voltage and current: ``Reading.auxiliary`` has one for each."""
+    accuracy: Accuracy | None = None
+    """Of readings, by the data sheet; None where no data sheet was read."""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ class Keithley2400(ScpiInstrument):
             # two conversions, and what the bus and the instrument's own work take
             fastest_poll_s=2 * self.options.nplc / _POWER_LINE_HZ + 0.01,
             current_floor=model.current_floor,
+            accuracy=model.accuracy,
         )
 
     def refuse_envelope(self, envelope: Envelope) -> None:

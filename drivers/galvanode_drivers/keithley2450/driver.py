@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from galvanode.instrument.accuracy import Accuracy, RangeAccuracy
 from galvanode.instrument.reading import BadReading, Reading, measured
 from galvanode.instrument.roles import (
     Capabilities,
@@ -25,6 +26,29 @@ _AUTOZERO_EVERY_S = 60.0
 _OVER_VOLTAGE, _OVER_TEMPERATURE, _IN_LIMIT, _OUTPUT_ON = 4, 16, 32, 128
 
 
+_ACCURACY = Accuracy(
+    voltage=(
+        RangeAccuracy(0.02, 1.0e-3, 150e-6),
+        RangeAccuracy(0.2, 1.2e-4, 200e-6),
+        RangeAccuracy(2.0, 1.2e-4, 300e-6),
+        RangeAccuracy(20.0, 1.5e-4, 1e-3),
+        RangeAccuracy(200.0, 1.5e-4, 10e-3),
+    ),
+    current=(
+        RangeAccuracy(1e-8, 1.0e-3, 50e-12),
+        RangeAccuracy(1e-7, 6.0e-4, 100e-12),
+        RangeAccuracy(1e-6, 2.5e-4, 300e-12),
+        RangeAccuracy(1e-5, 2.5e-4, 700e-12),
+        RangeAccuracy(1e-4, 2.0e-4, 6e-9),
+        RangeAccuracy(1e-3, 2.0e-4, 60e-9),
+        RangeAccuracy(1e-2, 2.0e-4, 600e-9),
+        RangeAccuracy(1e-1, 2.5e-4, 6e-6),
+        RangeAccuracy(1.0, 3.0e-4, 500e-6),
+    ),
+    source="SPEC-2450 Rev. A, July 2013, page 2: measure, one year, 18 to 28 degC, 1 power line cycle",
+)
+
+
 class Keithley2450(ScpiInstrument):
     """Keithley 2450 source-measure unit (reference manual 2450-901-01).
 
@@ -39,6 +63,7 @@ class Keithley2450(ScpiInstrument):
         current=(-1.05, 1.05),
         fastest_poll_s=0.05,
         current_floor=5e-8,
+        accuracy=_ACCURACY,
     )
 
     output = Setting[bool](":OUTP:STAT {:d}", cast=on_off)

@@ -1,7 +1,21 @@
 """Keithley 2450."""
 
-from galvanode.instrument.family import Facts, Family
+from typing import Literal
+
+from pydantic import Field
+
+from galvanode.instrument.family import Facts, Family, Options
 from galvanode.instrument.links.lines import Lines
+
+
+class Keithley2450Options(Options):
+    """How the instrument is wired."""
+
+    four_wire: bool = True
+    terminals: Literal["front", "rear"] = "front"
+    nplc: float = Field(default=1.0, ge=0.01, le=10.0)
+    """Power line cycles for which each quantity is measured."""
+
 
 FAMILY = Family(
     name="keithley2450",
@@ -11,6 +25,7 @@ FAMILY = Family(
     driver="galvanode_drivers.keithley2450.driver:Keithley2450",
     simulator="galvanode_simulator.keithley2450:SIMULATOR",
     role="cycler",
+    options=Keithley2450Options,
     link=lambda _: Lines(),
     facts=Facts(
         simulated={"cell": "resistor"},

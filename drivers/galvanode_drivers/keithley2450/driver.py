@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from galvanode.instrument.accuracy import Accuracy, RangeAccuracy
+from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, Reading, measured
 from galvanode.instrument.roles import (
     Capabilities,
@@ -16,9 +17,11 @@ from galvanode.instrument.roles import (
     holding,
 )
 from galvanode.instrument.scpi import ScpiInstrument, Setting, keyword, on_off
+from galvanode_drivers.keithley2450 import Keithley2450Options
 
 _OVP_LEVELS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 
+_POWER_LINE_HZ = 50.0
 _AUTOZERO_EVERY_S = 60.0
 """Reference and zero are measured once a minute: with every reading (the default) they take two thirds of its time."""
 
@@ -57,14 +60,7 @@ class Keithley2450(ScpiInstrument):
     the output is off but holds the cell at 0 V through a closed relay (manual 6-32).
     """
 
-    capabilities = Capabilities(
-        modes=frozenset({"rest", "current", "voltage"}),
-        voltage=(-210.0, 210.0),
-        current=(-1.05, 1.05),
-        fastest_poll_s=0.05,
-        current_floor=5e-8,
-        accuracy=_ACCURACY,
-    )
+    options: Keithley2450Options
 
     output = Setting[bool](":OUTP:STAT {:d}", cast=on_off)
     source_function = Setting[str](":SOUR:FUNC {}", choices=("CURR", "VOLT"), cast=keyword)
@@ -83,12 +79,8 @@ class Keithley2450(ScpiInstrument):
     _zero_and_read_message = f":SENS:AZER:ONCE;{_read_message}"
     _setup = (
         ":SENS:COUN 1",
-        ":SENS:VOLT:RSEN ON",
-        ":SENS:CURR:RSEN ON",
         ":SENS:VOLT:RANG:AUTO ON",
         ":SENS:CURR:RANG:AUTO ON",
-        ":SENS:VOLT:NPLC 1",
-        ":SENS:CURR:NPLC 1",
         ":SENS:VOLT:AZER OFF",
         ":SENS:CURR:AZER OFF",
         ":SENS:VOLT:AVER OFF",
@@ -108,6 +100,18 @@ class Keithley2450(ScpiInstrument):
     _autozero_at: float | None = None
     """s, by the instrument's own time; None before the first reading of a source function, which begins with one."""
     _autozero_next = False
+
+    def __init__(self, link: LineLink, options: Keithley2450Options) -> None:
+        super().__init__(link, options)
+        self.capabilities = Capabilities(
+            modes=frozenset({"rest", "current", "voltage"}),
+            voltage=(-210.0, 210.0),
+            current=(-1.05, 1.05),
+            # the conversion, and what the bus and the instrument's own work take
+            fastest_poll_s=options.nplc / _POWER_LINE_HZ + 0.03,
+            current_floor=5e-8,
+            accuracy=_ACCURACY,
+        )
 
     async def identify(self) -> Identity:
         """Ask who answers and in which language; only the native SCPI set is spoken here."""
@@ -136,11 +140,22 @@ class Keithley2450(ScpiInstrument):
         highest = _highest(envelope)
         await self.make_safe()
         await self.clear_errors()
-        for message in self._setup:
+        for message in (*self._wired(), *self._setup):
             await self.command(message)
         await self.confirmed(self.over_voltage_protection, _protection_above(highest))
         await self.confirmed(self.current_voltage_limit, highest)
         await self.confirmed(self.voltage_current_limit, envelope.current_max)
+
+    def _wired(self) -> tuple[str, ...]:
+        options = self.options
+        wires = "ON" if options.four_wire else "OFF"
+        return (
+            f":ROUT:TERM {'FRON' if options.terminals == 'front' else 'REAR'}",
+            f":SENS:VOLT:RSEN {wires}",
+            f":SENS:CURR:RSEN {wires}",
+            f":SENS:VOLT:NPLC {options.nplc:g}",
+            f":SENS:CURR:NPLC {options.nplc:g}",
+        )
 
     async def rest(self) -> None:
         """Leave the cell at open circuit: source 0 A."""

@@ -45,7 +45,9 @@ def admit(family: str, low: str, high: str, current: str = "current: {max: 5 mA}
         ("-3 V", "3 V", "current_density: {max: 0.5 nA/cm^2}", r"c\.yaml:8:26: .*voltage_current_limit is 5e-10 A"),
     ],
 )
-def test_the_message_has_the_line_of_the_cell_and_the_words_of_the_instrument(low, high, current, message):
+def test_the_message_has_the_line_of_the_cell_and_the_words_of_the_instrument(
+    low: str, high: str, current: str, message: str
+):
     with pytest.raises(InvalidInput, match=message):
         admit("keithley2450", low, high, current)
 

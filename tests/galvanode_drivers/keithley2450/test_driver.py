@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+import pyvisa
 
+from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.links.base import LinkError
-from galvanode.instrument.roles import InstrumentError
+from galvanode.instrument.roles import Envelope, InstrumentError
 from galvanode.testing.instruments import Bound
 
 Open = Callable[..., Bound]
@@ -62,3 +66,20 @@ async def test_an_answer_cut_short_is_no_reading_where_messages_end_by_themselve
     with pytest.raises(LinkError, match="cut short"):
         await bound.unit.read()
     assert await bound.unit.read()
+
+
+async def test_a_bench_says_how_it_is_wired(tmp_path: Path):
+    path = tmp_path / "bench.yaml"
+    options = "{four_wire: false, terminals: rear, nplc: 0.1}"
+    path.write_text(
+        f"title: t\ninstruments: {{smu: {{driver: keithley2450, options: {options}, simulated: {{cell: resistor}}}}}}\n"
+    )
+    bench = read_bench(path)
+    driver: Any = open_bench(bench).units["smu"]
+    library: Any = pyvisa.ResourceManager(bench.backend("smu")).visalib
+    unit = library.instruments["smu"].model
+    assert driver.capabilities.fastest_poll_s == pytest.approx(0.032)
+    await driver.prepare(Envelope(-2.0, 2.0, 0.1))
+    assert unit.terminals == "REAR"
+    assert [(one.four_wire, one.nplc) for one in (unit.senses["VOLT"], unit.senses["CURR"])] == [(False, 0.1)] * 2
+    pyvisa.ResourceManager(bench.backend("smu")).close()

@@ -241,4 +241,4 @@ def test_a_program_with_everything_in_it_survives_json():
     )
     again = Program.model_validate_json(program.model_dump_json())
     assert again == program
-    assert again.format == 2
+    assert again.format == 3

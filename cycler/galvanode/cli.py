@@ -127,6 +127,10 @@ def check(
         Path | None, typer.Option("--cell", help="Cell definition (YAML); without it the recipe's example_cell.")
     ] = None,
     like: Annotated[str | None, typer.Option("--like", metavar="CELL", help="Simulated cell to dry-run on.")] = None,
+    bench: Annotated[
+        Path | None, typer.Option("--bench", help="Bench file, or a name in the library: can its channel do it?")
+    ] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the bench.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Recipe parameter.")
     ] = None,
@@ -137,7 +141,7 @@ def check(
     """Validate a recipe, show its schedule as a dry run on a simulated cell gives it, and warn of what looks wrong."""
     from galvanode.commands.check import Options, check_recipe
 
-    options = Options(cell, like, _parameters(parameter or []), dry_run, all_)
+    options = Options(cell, like, _parameters(parameter or []), dry_run, all_, bench, channel)
     status = _run(check_recipe(recipe, options, out, as_json=json_))
     raise typer.Exit(status)
 

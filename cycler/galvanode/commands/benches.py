@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from galvanode.cell import read_cell
+from galvanode.cell import CellUnderTest, read_cell
 from galvanode.document import read_document
 from galvanode.engine.envelopes import admit_envelope, envelope_of
-from galvanode.engine.wiring import NotWired, Wiring
+from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
 from galvanode.errors import InvalidInput
 from galvanode.instrument.bench import Bench, unopened
 from galvanode.recipe.outlook.warnings import Reach
-from galvanode.recipe.program import Step
+from galvanode.recipe.program import Program, Step
 
 
 def channel_named_after(bench: Bench, cell: Path) -> str | None:
@@ -36,6 +36,27 @@ def admit_cell(bench: Bench, channel: str | None, cell: Path) -> None:
             return
     if refusal is not None:
         raise refusal
+
+
+def admit_program(bench: Bench, channel: str, program: Program, cell: CellUnderTest, source: str) -> None:
+    """Refuse what the instruments of a channel cannot do, as they say without being opened. Raises ``Refused``."""
+    # Here, not at the top: only a check against a bench needs it.
+    from galvanode.engine.admission import Offer, admit, admit_whole
+
+    drives = unopened(bench).channels[channel]
+    chamber = None if drives.chamber is None else _UNOPENED_CHAMBER
+    wiring = Wiring(drives.cycler, drives.analyzer, chamber, drives.sequencer)
+    if drives.sequencer is not None:
+        admit_whole(program, wiring, envelope_of(cell, wiring), source)
+    else:
+        admit(program, Offer.of(wiring), source)
+
+
+async def _not_open(*_: float) -> None:
+    raise LookupError("the chamber is not open")
+
+
+_UNOPENED_CHAMBER = ChamberControl(_not_open, _not_open)
 
 
 def reach_of(bench: Bench, channel: str) -> Callable[[Step], Reach | None]:

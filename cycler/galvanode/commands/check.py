@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from galvanode.cell import CellUnderTest, read_cell
-from galvanode.commands.benches import admit_cell, channel_named_after, reach_of
+from galvanode.commands.benches import admit_cell, admit_program, channel_named_after, reach_of
 from galvanode.commands.words import duration_text
 from galvanode.document import did_you_mean
 from galvanode.errors import InvalidInput, Refused
@@ -42,6 +42,10 @@ class Options:
     dry_run: bool = True
     show_all: bool = False
     """Print every executed step, not only the first turn of each loop."""
+    bench: Path | None = None
+    """Bench whose channel is to carry it out; None takes the library's simulated one, with a channel for each cell."""
+    channel: str | None = None
+    """Channel of that bench; None takes the only one, or the one that bears the cell's name."""
 
 
 @dataclass
@@ -87,9 +91,15 @@ def _cell(recipe: Recipe, asked: Path | None) -> Path | None:
 async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Checked:
     under_test, parameters = read_cell(cell), dict(options.parameters or {})
     program = compile_recipe(source, under_test, parameters)
-    bench = read_bench(library() / "benches" / "simulated.yaml")
-    channel = _channel(bench, cell, options.like)
-    admit_cell(bench, channel, cell)
+    if options.bench is None:
+        bench = read_bench(library() / "benches" / "simulated.yaml")
+        channel = _channel(bench, cell, options.like)
+        admit_cell(bench, channel, cell)
+    else:
+        bench = read_bench(find_file(options.bench, "benches"))
+        channel = _named_channel(bench, cell, options.channel)
+        admit_cell(bench, channel, cell)
+        admit_program(bench, channel, program, under_test, str(path))
     reach = None if channel is None else reach_of(bench, channel)
     static = warnings_of(program, source) if reach is None else warnings_of(program, source, reach)
     checked = Checked(source, program, under_test, static)
@@ -97,6 +107,8 @@ async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Ch
         checked.no_run = _which_cells(bench, cell)
     elif not options.dry_run:
         checked.no_run = "No dry run was asked for."
+    elif any(entry.simulated is None for entry in bench.instruments.values()):
+        checked.no_run = "No dry run: the instruments of this bench are real."
     else:
         await _dry_run(checked, bench, channel, path, cell, parameters)
     return checked
@@ -135,6 +147,16 @@ def _channel(bench: Bench, cell: Path, like: str | None) -> str | None:
     channel = channel_named_after(bench, Path(like))
     if channel is None:
         raise InvalidInput(f"--like {like!r} is no simulated cell{_nearest(bench, like)}: {_names(bench)}")
+    return channel
+
+
+def _named_channel(bench: Bench, cell: Path, asked: str | None) -> str:
+    """Return the channel that is asked for, or the one that can be meant. Raises ``InvalidInput``."""
+    only = next(iter(bench.channels)) if len(bench.channels) == 1 else None
+    channel = asked or channel_named_after(bench, cell) or only
+    if channel not in bench.channels:
+        told = "no channel was named" if channel is None else f"there is no channel {channel!r}"
+        raise InvalidInput(f"{told}; expected --channel with one of {', '.join(bench.channels)}", source=bench.path)
     return channel
 
 

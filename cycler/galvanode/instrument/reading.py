@@ -15,6 +15,10 @@ class BadReading(GalvanodeError):
     """A number from an instrument is no measurement: NaN, overflow, or not a number at all."""
 
 
+class Garbled(BadReading):
+    """Text stands where a number should: the answer was damaged on its way, or belongs to another question."""
+
+
 class Reading(NamedTuple):
     """One measurement of a cycler channel. Positive current charges the cell."""
 
@@ -48,7 +52,7 @@ def measured(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise BadReading(f"{text[:40]!r} is not a number") from None
+        raise Garbled(f"{text[:40]!r} is not a number") from None
     if not -SCPI_OVERFLOW < value < SCPI_OVERFLOW:  # also false for NaN
         kind = "not-a-number" if math.isnan(value) or value > SCPI_OVERFLOW else "overflow"
         raise BadReading(f"{text.strip()} means {kind}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 
+from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.base import NOT_TOLD
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.reading import BadReading, ChamberReading, measured
+from galvanode.instrument.reading import ChamberReading
 from galvanode.instrument.roles import Identity, InstrumentError, OneChannel, OutOfRange, UnsafeState
 from galvanode_drivers.espec import EspecOptions
 
@@ -77,14 +78,7 @@ class EspecChamber(OneChannel):
 
     async def _temperatures(self) -> tuple[float, float, float, float]:
         answer = await self._ask("TEMP?")
-        fields = answer.split(",")
-        if len(fields) != 4:
-            raise self.link.distrust(f"{answer[:80]!r} is no answer to TEMP?; expected four numbers")
-        try:
-            pv, sp, high, low = map(measured, fields)
-        except BadReading:
-            self.link.distrust(f"{answer[:80]!r} is no answer to TEMP?")
-            raise
+        pv, sp, high, low = numbers(self.link, answer, 4)
         return pv, sp, high, low
 
     async def _alarms(self) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.reading import BadReading, Reading, measured
+from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import (
     Capabilities,
     Envelope,
@@ -192,14 +193,9 @@ class Keithley2400(ScpiInstrument):
         if state == "0" and not values:
             await self.clear_errors()  # 803, Not permitted with OUTPUT off
             return Reading(math.nan, math.nan, None, False, "output is off")
-        fields = values.split(",")
-        if state != "1" or len(fields) != 4:
+        if state != "1":
             raise self.link.distrust(f"{answer[:80]!r} is no reading; expected '1;' and four numbers")
-        try:
-            voltage, current, at, bits = map(measured, fields)
-        except BadReading:
-            self.link.distrust(f"{answer[:80]!r} is no reading")
-            raise
+        voltage, current, at, bits = numbers(self.link, values, 4)
         status = int(bits)
         if status & _OVERFLOW:
             raise BadReading(f"{answer.strip()} is beyond the range")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from galvanode.instrument.accuracy import Accuracy, RangeAccuracy
+from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.reading import BadReading, Reading, measured
+from galvanode.instrument.reading import Reading
 from galvanode.instrument.roles import (
     Capabilities,
     Envelope,
@@ -183,14 +184,7 @@ class Keithley2450(ScpiInstrument):
         """Measure voltage and current together."""
         zeroing = self._autozero_next
         answer = await self.link.query(self._zero_and_read_message if zeroing else self._read_message)
-        fields = answer.split(",")
-        if len(fields) != 4:
-            raise self.link.distrust(f"{answer[:80]!r} is no reading; expected four numbers")
-        try:
-            source, sense, at, bits = map(measured, fields)
-        except BadReading:
-            self.link.distrust(f"{answer[:80]!r} is no reading")
-            raise
+        source, sense, at, bits = numbers(self.link, answer, 4)
         status = int(bits)
         tripped = None
         if not status & _OUTPUT_ON or status & (_OVER_VOLTAGE | _OVER_TEMPERATURE):

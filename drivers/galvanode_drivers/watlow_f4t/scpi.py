@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.reading import BadReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError
 from galvanode_drivers.watlow_f4t import F4TOptions
 
@@ -78,12 +78,8 @@ class ScpiSpeech:
         return "sensor error" if state == "ERROR" else None
 
     async def _number(self, query: str) -> float:
-        answer = await self._link.query(query)
-        try:
-            return measured(answer)
-        except BadReading:
-            self._link.distrust(f"{answer[:60]!r} is no answer to {query}")
-            raise
+        (value,) = numbers(self._link, await self._link.query(query), 1)
+        return value
 
     async def _word(self, query: str, *known: str) -> str:
         answer = (await self._link.query(query)).strip().upper()

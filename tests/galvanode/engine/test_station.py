@@ -398,8 +398,8 @@ async def test_two_runs_at_once_do_not_touch_each_other(lab: Laboratory):
     lab.assert_whole(sound)
 
 
-@pytest.mark.parametrize("kind", ["drop_reply", "truncate", "disconnect"])
-async def test_one_answer_that_is_lost_or_cut_short_is_survived_and_on_record(lab: Laboratory, kind: str):
+@pytest.mark.parametrize("kind", ["drop_reply", "truncate", "garble", "disconnect"])
+async def test_one_answer_that_is_lost_or_damaged_is_survived_and_on_record(lab: Laboratory, kind: str):
     lab.inject("c", kind, match=":READ?", skip=200, count=1)
     run = await lab.submit("c")
     await lab.ended(run, "completed")
@@ -429,6 +429,19 @@ async def test_readings_that_cannot_be_trusted_end_the_run_and_those_before_are_
     assert lab.store.run(run).samples >= 200
     assert not lab.model("c").output
     lab.assert_whole(run)
+
+
+async def test_another_instrument_that_answers_after_a_lost_connection_is_a_trip_and_its_safe_state_proves_nothing(
+    lab: Laboratory,
+):
+    run = await lab.submit("c", ENDLESS)
+    await lab.has_samples(run)
+    device = lab.library.instruments["c"].wire.device
+    device.identification = "KEITHLEY INSTRUMENTS,MODEL 2450,99999999,1.7.12b"
+    lab.inject("c", "disconnect", count=1)
+    await lab.ended(run, "tripped")
+    assert "MODEL 2450 number 99999999 answers where" in (lab.store.run(run).end_reason or "")
+    assert "unsafe" in lab.kinds(run)
 
 
 # --- commits -------------------------------------------------------------------------------------------

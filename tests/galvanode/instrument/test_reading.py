@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from galvanode.instrument.answers import numbers
+from galvanode.instrument.links.base import GuardedLink, Unfit
 from galvanode.instrument.reading import BadReading, measured
 
 
@@ -32,3 +34,21 @@ def test_any_text_gives_a_finite_number_or_an_error(text: str):
     except BadReading:
         return
     assert math.isfinite(value)
+
+
+class Wire(GuardedLink):
+    async def assure(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("answer", ["", "1", "1,2", "1,2,3,4", "1;2;3", "1,x,3", "1,,3", "OK"])
+def test_an_answer_of_another_shape_is_a_fault_of_the_link_and_worth_another_try(answer: str):
+    with pytest.raises(Unfit, match=r"smu: .* expected three numbers"):
+        numbers(Wire("smu", "nowhere"), answer, 3)
+
+
+@pytest.mark.parametrize("answer", ["1,9.91E37,3", "9.9E37,2,3", "1,2,-9.9E37"])
+def test_what_the_instrument_could_not_measure_is_a_fault_of_the_measurement(answer: str):
+    with pytest.raises(BadReading):
+        numbers(Wire("smu", "nowhere"), answer, 3)

@@ -144,8 +144,8 @@ class GuardedLink:
         """Opened anew, and not asked yet who is there."""
         self._known: Identity | None = None
         self._identify: Callable[[], Awaitable[Identity]] | None = None
-        self._excused: asyncio.Task[object] | None = None
-        """The task that asks who is there, or that has something urgent to say."""
+        self._excused: set[asyncio.Task[object] | None] = set()
+        """Tasks that ask who is there, or have something urgent to say."""
 
     def identify_by(self, identify: Callable[[], Awaitable[Identity]]) -> None:
         """Say how the instrument is asked who it is, after each reopening."""
@@ -171,11 +171,15 @@ class GuardedLink:
     @contextmanager
     def urgent(self) -> Generator[None]:
         """Within this, what is sent does not wait for the instrument to say who it is."""
-        before, self._excused = self._excused, asyncio.current_task()
+        task = asyncio.current_task()
+        if task in self._excused:
+            yield
+            return
+        self._excused.add(task)
         try:
             yield
         finally:
-            self._excused = before
+            self._excused.discard(task)
 
     async def assure(self) -> None:
         """Open the link if it is not open; after a reopening, ask who is there. Raises ``LinkError``."""
@@ -184,7 +188,7 @@ class GuardedLink:
 
     @property
     def _is_urgent(self) -> bool:
-        return self._excused is not None and self._excused is asyncio.current_task()
+        return bool(self._excused) and asyncio.current_task() in self._excused
 
     async def _ready(self) -> None:
         """See that the link is open, believed, and that the right instrument is at its end."""

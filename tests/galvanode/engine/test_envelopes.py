@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from galvanode.cell import parse_cell
@@ -25,7 +27,8 @@ envelope:
 
 def admit(family: str, low: str, high: str, current: str = "current: {max: 5 mA}") -> None:
     kind = families()[family]
-    wiring = Wiring(kind.load_driver()(NoLink("smu"), kind.options()))
+    driver: Any = kind.load_driver()(NoLink("smu"), kind.options())
+    wiring = Wiring(driver)
     text = CELL.format(low=low, high=high, current=current)
     admit_envelope(wiring, envelope_of(parse_cell(text, "c.yaml"), wiring), parse_document(text, "c.yaml"))
 

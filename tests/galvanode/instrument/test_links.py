@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.galvanode.instrument.devices import KINDS, MARKER, TIMEOUT_S, WAYS, K
 
 from galvanode.instrument.links.base import AnotherInstrument, LinkError, LinkTimeout, Place
 from galvanode.instrument.links.frames import EndMarker, Frames, Framing, LengthPrefix
-from galvanode.instrument.links.http import HttpRefused
+from galvanode.instrument.links.http import Http, HttpLink, HttpRefused
 from galvanode.instrument.links.modbus import ModbusRefused, ModbusRtu, ModbusTcp
 from galvanode.instrument.roles import Identity
 from galvanode_simulator.framing import Framer, LineFramer, MarkerFramer
@@ -254,3 +255,55 @@ def test_no_bytes_bring_a_framer_down(name: str, junk: bytes):
     framer.feed(junk)
     framer.clear()
     assert framer.feed(sent[0])
+
+
+# --- HTTP as servers in instruments speak it --------------------------------------------------------------
+
+
+@asynccontextmanager
+async def http_server(*answers: bytes) -> AsyncIterator[tuple[HttpLink, list[bytes]]]:
+    """A link to a server that gives each connection one answer and hangs up; yields what it heard as well."""
+    heard: list[bytes] = []
+    left = list(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(left.pop(0))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    link = Http(timeout_s=1.0).open("oven", Place(f"TCPIP::127.0.0.1::{server.sockets[0].getsockname()[1]}::SOCKET"))
+    try:
+        yield link, heard
+    finally:
+        await link.close()
+        server.close()
+
+
+PLAIN = b"HTTP/1.0 200 OK\r\nContent-Type: Unknown\r\n\r\n{'Temp1Read': 23.5,}"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{'T\r\n14\r\nemp1Read': 23.5,}   \r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [PLAIN, CHUNKED], ids=["until it hangs up", "chunked"])
+async def test_a_server_may_end_its_answers_as_it_likes_and_hang_up_after_each(answer: bytes):
+    async with http_server(*[answer] * 3) as (link, heard):
+        for _ in range(3):
+            assert "23.5" in await link.get("/atmoweb", {"Temp1Read": ""}, lambda response: response.text)
+        assert [request.split(b" HTTP")[0] for request in heard] == [b"GET /atmoweb?Temp1Read="] * 3
+        assert b"Host: 127.0.0.1" in heard[0]
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", b"hello\r\n\r\n", b""])
+async def test_what_is_no_whole_answer_is_an_error_of_the_link(answer: bytes):
+    async with http_server(answer, PLAIN) as (link, _):
+        with pytest.raises(LinkError, match="oven"):
+            await link.get("/atmoweb", {}, lambda response: response.text)
+        assert "23.5" in await link.get("/atmoweb", {}, lambda response: response.text)
+
+
+async def test_an_answer_that_does_not_parse_is_an_error_of_the_link():
+    async with http_server(PLAIN, PLAIN) as (link, _):
+        with pytest.raises(LinkError, match="is no answer"):
+            await link.get("/atmoweb", {}, lambda response: response.json())
+        assert await link.get("/atmoweb", {}, lambda response: response.status_code) == 200

@@ -211,6 +211,7 @@ class NewareChannel:
                 f"{self.name}: the server did not start {path}; it must see that file, and the log of the BTS client "
                 "says what it does not like"
             )
+        await self._see_tag(tag)
         self._file, self._tag, self._test = file, tag, 0
 
     async def attached(self) -> str | None:
@@ -253,6 +254,16 @@ class NewareChannel:
 
     async def close(self) -> None:
         """Nothing: the connection is the unit's."""
+
+    async def _see_tag(self, tag: str) -> None:
+        """Wait until the server tells the tag of what was started: by that alone it is known later for what it is."""
+        told = ""
+        for _ in range(_READ_BACKS):
+            told = (await self._now()).barcode
+            if told == tag:
+                return
+            await asyncio.sleep(_READ_BACK_S)
+        raise InstrumentError(f"{self.name}: started as {tag!r}, and the server tells the barcode {told!r}")
 
     async def _now(self) -> Now:
         (state,) = await self.unit.now([await self.unit.address(self.number)])

@@ -413,3 +413,25 @@ async def test_a_lost_start_is_found_again_by_its_tag(box):
     with pytest.raises(LinkError):
         await started(box)
     assert await box.driver.channel("1").attached() == "run-1"
+
+
+async def test_a_start_whose_barcode_is_told_late_is_waited_for_and_one_never_told_is_refused(box, monkeypatch):
+    async def no_sleep(seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(asyncio, "sleep", no_sleep)
+    late = 3
+
+    def without_barcode(message: str) -> bytes | None:
+        nonlocal late
+        if "<cmd>inquire<" not in message or late == 0:
+            return None
+        late -= 1
+        return box.link.interface.receive(message.encode()).replace(b'barcode="run-1"', b'barcode=""')
+
+    box.link.instead = without_barcode
+    await started(box)
+    assert late == 0
+    late = 1000
+    with pytest.raises(InstrumentError, match="started as 'run-1', and the server tells the barcode ''"):
+        await started(box, 2)

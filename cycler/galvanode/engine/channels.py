@@ -105,6 +105,7 @@ class Channels:
             state="paused" if paused else "queued",
             temperature=lambda: self._chambers.temperature(chamber),
             on_change=self._run_changed,
+            tag=f"{run_id}-{self._commits.journal.station}",
         )
         channel.run = run
         channel.message = ""

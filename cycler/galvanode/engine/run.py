@@ -49,8 +49,11 @@ class Run:
         state: RunState = "queued",
         temperature: Callable[[], float | None] = lambda: None,
         on_change: Callable[[], None] = lambda: None,
+        tag: str | None = None,
     ) -> None:
+        """``tag`` is what an instrument that outlives the host keeps of the run; without one its name."""
         self.id = run_id
+        self._tag = tag or run_id
         self.program = program
         self.state: RunState = state
         self.end_reason: str | None = None
@@ -246,7 +249,7 @@ class Run:
         """
         try:
             if self._alone:
-                await sequenced.carry_out(self.program, self.id, self._workplace, self._take_up)
+                await sequenced.carry_out(self.program, self._tag, self._workplace, self._take_up)
             else:
                 await self._take_up()
                 await self._carry_on()

@@ -8,6 +8,8 @@ processes, even stopped ones, never block a commit.
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +28,8 @@ from galvanode.store.seal import seal
 
 __all__ = ["Event", "Journal", "NewRun", "RunCommit", "RunRecord", "StepRecord"]
 
+STATION = "station"
+"""File with the station's own word."""
 _STATES = get_args(RunState)
 
 
@@ -40,6 +44,8 @@ class Journal:
         self.directory = directory
         (directory / RUNS).mkdir(parents=True, exist_ok=True)
         self._connection = open_for_writing(directory)
+        self.station = _station(directory / STATION)
+        """A word that no other data directory has. An instrument that keeps a run's name tells runs apart by it."""
         self._sealing = threading.Lock()
 
     def create_run(self, new: NewRun, events: Iterable[Event] = ()) -> str:
@@ -212,3 +218,15 @@ class Journal:
                 for e in events
             ),
         )
+
+
+def _station(path: Path) -> str:
+    """Return the word in a file; make one up, once, where there is none."""
+    word = path.read_text(encoding="ascii").strip() if path.exists() else ""
+    if not word:
+        word = secrets.token_hex(4)
+        with path.open("w", encoding="ascii") as file:
+            file.write(word)
+            file.flush()
+            os.fsync(file.fileno())
+    return word

@@ -157,3 +157,11 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path):
     other.close()
     with pytest.raises(StoreError, match="not one of Galvanode"):
         Journal(tmp_path)
+
+
+def test_a_data_directory_has_a_word_of_its_own_that_stays(tmp_path):
+    words: list[str] = []
+    for folder in (tmp_path / "one", tmp_path / "one", tmp_path / "two"):
+        with Journal(folder) as journal:
+            words.append(journal.station)
+    assert words[0] == words[1] != words[2]

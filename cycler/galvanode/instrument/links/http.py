@@ -17,7 +17,7 @@ import h11
 import httpx
 
 from galvanode.instrument.links.base import Place
-from galvanode.instrument.links.stream import StreamLink
+from galvanode.instrument.links.stream import HungUp, StreamLink
 from galvanode.instrument.links.visa import NINE_SIX_EIGHT_N_ONE
 from galvanode.instrument.roles import InstrumentError
 
@@ -86,7 +86,15 @@ class HttpLink(StreamLink):
                 return HttpRefused(self.name, request, response), rest
             return _Parsed(parse(response)), rest
 
-        answer = await self._exchange(_written(request), cut)
+        question = _written(request)
+        try:
+            answer = await self._exchange(question, cut)
+        except (
+            HungUp
+        ):  # it may have hung up while the question was under way; a GET may be asked again (RFC 9110, 9.2.2)
+            if method != "GET":
+                raise
+            answer = await self._exchange(question, cut)
         if isinstance(answer, HttpRefused):
             raise answer
         return answer.value
@@ -108,6 +116,8 @@ def _written(request: httpx.Request) -> bytes:
 
 def _answer(request: httpx.Request, data: bytes, ended: bool) -> tuple[httpx.Response, bytes] | None:
     """Return the answer in what has come, and what is left; None if it is not complete. Raises ``ValueError``."""
+    if not data:
+        return None
     if len(data) > _LONGEST:
         raise ValueError(f"no end within {_LONGEST} bytes")
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST)

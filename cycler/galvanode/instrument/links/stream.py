@@ -34,6 +34,10 @@ The second argument says whether the instrument has hung up. Raises ``ValueError
 """
 
 
+class HungUp(LinkError):
+    """The other side has hung up before a byte of its answer came: perhaps before it was asked."""
+
+
 class Stream(Protocol):
     """A connection that carries bytes."""
 
@@ -347,7 +351,8 @@ class StreamLink(GuardedLink):
             if taken is not None:
                 answer, rest = taken
                 return answer, rest or (b"ended" if ended else b"")
-        raise LinkError(f"{self.name} ({self.resource}) hung up")
+        kind = LinkError if come else HungUp
+        raise kind(f"{self.name} ({self.resource}) hung up")
 
     async def _await_silence(self) -> None:
         """Let late answers pass, until none has come for as long as an answer is waited for."""

@@ -219,7 +219,7 @@ def serve(
     seed: SeedOption = 0,
 ) -> None:
     """Serve a bench: supervisor, engine and web side, until Ctrl-C."""
-    from galvanode.commands.foreground import serve_bench
+    from galvanode.commands.serving import serve_bench
 
     _run(serve_bench(bench=bench, data_dir=data, host=host, port=port, speed=_speed(speed), seed=seed))
 

@@ -14,10 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from galvanode.commands.foreground import follow_with_progress, until_ended, until_it_answers
+from galvanode.commands.foreground import follow_with_progress
+from galvanode.commands.serving import until_ended, until_it_answers
 from galvanode.commands.session import Session, Submission, session, summary_of
 from galvanode.library import library
-from galvanode.service.server import check_address
+from galvanode.service.listening import check_address
 from galvanode.store.read import Store
 
 out = Console()
@@ -100,13 +101,13 @@ async def run_demo(*, headless: bool, port: int, speed: float | None, data_dir: 
 
 
 async def _show(station: Session, port: int, speed: float) -> None:
-    await until_it_answers(station, "127.0.0.1", port)
+    await until_it_answers(station.supervisor, "127.0.0.1", port)
     err.print(
         f"Twelve simulated cells are at work, {speed:g} times as fast as real time.\n"
         f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends the demo.",
         highlight=False,
     )
-    await until_ended(station)
+    await until_ended(station.supervisor)
 
 
 def _print_table(store: Store, runs: dict[str, Experiment], wall_s: float, *, as_json: bool) -> None:

@@ -24,7 +24,6 @@ from galvanode.errors import GalvanodeError
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.library import find_file
 from galvanode.recipe import compile_recipe, read_recipe
-from galvanode.service.server import check_address
 from galvanode.store.read import Store
 
 out = Console()
@@ -63,42 +62,6 @@ async def run_in_foreground(
     record = store.run(run_id)
     print_summary(summary_of(store, record, time.monotonic() - started), as_json=as_json)
     return 0 if record.state == "completed" else 1
-
-
-async def serve_bench(*, bench: Path, data_dir: Path, host: str, port: int, speed: float | None, seed: int) -> None:
-    """Serve a bench until a signal ends it."""
-    check_address(host, port)
-    web = ["--host", host, "--port", str(port)]
-    async with session(data_dir, find_file(bench, "benches"), speed=speed, seed=seed, web=web, resume=True) as station:
-        await until_it_answers(station, host, port)
-        err.print(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
-        await until_ended(station)
-
-
-async def until_it_answers(station: Session, host: str, port: int) -> None:
-    """Wait until the web side listens; a page opened now finds it."""
-    while station.supervisor.failure is None:
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-
-
-async def until_ended(station: Session) -> None:
-    """Return on SIGINT or SIGTERM; raise if the station fails for good."""
-    ending = ending_signals()
-    failing = asyncio.ensure_future(station.supervisor.wait())
-    try:
-        await asyncio.wait([ending, failing], return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            failing.result()
-            raise GalvanodeError(station.supervisor.failure or "the station ended")
-    finally:
-        ending.cancel()
-        failing.cancel()
 
 
 async def probe_bench(bench: Path, *, as_json: bool) -> bool:

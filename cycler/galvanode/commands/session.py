@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from galvanode.analysis import Result, analyse
 from galvanode.commands.benches import channel_named_after
+from galvanode.commands.serving import engine_arguments
 from galvanode.engine.contract import ChannelState, Reply, Status, StopAll, Submit
 from galvanode.engine.control import ControlClient
 from galvanode.engine.host import refuse_acceleration
@@ -118,9 +118,7 @@ async def session(
     With ``resume`` it takes up the runs that an earlier one left; a command that starts its own does not.
     """
     refuse_acceleration(read_bench(bench), speed)
-    arguments = ["--seed", str(seed), "--resume" if resume else "--no-resume"]
-    if speed is not None:
-        arguments += ["--speed", "max" if math.isinf(speed) else repr(speed)]
+    arguments = engine_arguments(speed, seed, resume=resume)
     supervisor = Supervisor(data_dir, bench, engine_arguments=arguments, web_arguments=web)
     await supervisor.start()
     client = ControlClient(data_dir)

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
@@ -21,7 +22,6 @@ from galvanode.engine.admission import Offer, admit
 from galvanode.engine.contract import Submit
 from galvanode.engine.sensing import refuse_unmeasured
 from galvanode.engine.workbench import Workbench
-from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.program import Instruction, Program
 
 _SLICE = 25
@@ -63,6 +63,8 @@ class Compiled:
 
 def compile_submission(request: Submit, offer: Offer) -> Compiled:
     """Compile a recipe for a cell and a channel. Raises ``InvalidInput`` and ``Refused`` with their places."""
+    from galvanode.recipe import compile_recipe, parse_recipe  # here: where it is done, and nowhere else
+
     cell = parse_cell(request.cell, request.cell_name)
     recipe = parse_recipe(request.recipe, request.recipe_name, request.files)
     program = compile_recipe(recipe, cell, request.parameters)
@@ -79,6 +81,7 @@ def taken_apart(program_json: str) -> Parts:
 
 def get_ready() -> None:
     """Import what compiling needs."""
+    import_module("galvanode.recipe.method.compiler")
 
 
 def _parts(program: Program) -> Parts:

@@ -1,7 +1,8 @@
 """The supervisor: starts the engine and the web side, and makes the cells safe when the engine cannot.
 
 Source-measure units have no watchdog on their interface: without this, a dead host leaves current flowing.
-The supervisor does as little as possible, so that little can go wrong with it.
+The supervisor does as little as possible, so that little can go wrong with it; and it imports only when the children
+are on their way what it needs when one of them is lost, so that a station answers soon.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
 from galvanode.engine.heartbeat import Pulse
-from galvanode.errors import GalvanodeError
-from galvanode.instrument.bench import Bench, OpenBench, open_bench, read_bench
-from galvanode.instrument.roles import Unit, UnsafeState
-from galvanode.store.journal import Journal
-from galvanode.store.records import Event
+from galvanode.errors import GalvanodeError, InvalidInput
+
+if TYPE_CHECKING:
+    from galvanode.instrument.bench import Bench, OpenBench
+    from galvanode.instrument.roles import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ _LOOK_EVERY_S = 0.05
 _STOOD_STILL_S = 0.5
 _START_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
+_CHILDREN_FIRST_S = 10.0
+"""Real seconds for which reading the bench lets the children start first, unless it is needed."""
 _SAFE_WITHIN_S = 10.0
 _RETRY_SAFE_S = 0.2
 _MOST_RESTARTS = 5
@@ -69,7 +72,10 @@ class Supervisor:
         web_arguments: Sequence[str] | None = None,
     ) -> None:
         self._data_dir = data_dir
-        self._bench = read_bench(bench_path)
+        self._bench_path = bench_path
+        self._reading: asyncio.Task[Bench | None] | None = None
+        """Of the bench file: once the children have begun, for they have the longer way."""
+        self._bench_is_needed = False
         self._engine = Child(
             "engine",
             ["engine", "--data", str(data_dir), "--bench", str(bench_path), *engine_arguments],
@@ -101,6 +107,12 @@ class Supervisor:
         children = [child for child in (self._engine, self._web) if child is not None]
         for child in children:
             self._tasks.append(asyncio.create_task(self._keep(child), name=f"keep {child.name}"))
+        self._reading = asyncio.create_task(self._read_bench(), name="read the bench")
+
+    @property
+    def engine_has_begun(self) -> bool:
+        """The engine has taken its input and beats."""
+        return self._pulse.has_begun("engine")
 
     async def wait(self) -> None:
         """Return when the children are no longer kept: after ``close``, or if one fails for good."""
@@ -118,6 +130,8 @@ class Supervisor:
         await self._pulse.close()
         self._lock.release()
         if self.not_safe:
+            from galvanode.instrument.roles import UnsafeState
+
             raise UnsafeState(f"not shown to be safe: {', '.join(self.not_safe)}. Disconnect these cells by hand")
 
     # --- one child -------------------------------------------------------------------------------------
@@ -208,6 +222,20 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), seconds)
 
+    async def _read_bench(self) -> Bench | None:
+        """Return the bench; None for one that is refused: the engine says so, and has opened nothing of it."""
+        children = [child.name for child in (self._engine, self._web) if child is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CHILDREN_FIRST_S):
+                while not (  # noqa: ASYNC110  (a beat sets no event)
+                    self._bench_is_needed or all(self._pulse.has_begun(name) for name in children)
+                ):
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            return await asyncio.to_thread(_bench_in, self._bench_path)
+        except InvalidInput:
+            return None
+
     # --- the cells -------------------------------------------------------------------------------------
 
     async def _make_safe(self, reason: str, noticed: float) -> None:
@@ -215,9 +243,15 @@ class Supervisor:
 
         Instruments simulated inside the engine ended with it; there is nothing to open.
         """
+        self._bench_is_needed = True
+        bench = None if self._reading is None else await self._reading
+        if bench is None:
+            return
+        from galvanode.instrument.bench import open_bench
+
         noted: list[tuple[str, str]] = [("engine_lost", f"the engine {reason}")]
         try:
-            opened = open_bench(_outside_the_engine(self._bench))
+            opened = open_bench(_outside_the_engine(bench))
         except Exception as error:
             logger.exception("the instruments cannot be opened")
             self.not_safe = [f"every instrument ({error})"]
@@ -260,6 +294,16 @@ class Supervisor:
             file.write(line + "\n")
 
 
+def _bench_in(path: Path) -> Bench:
+    """Read the bench, and import on the way what makes its instruments safe: there is no time for it later."""
+    from galvanode.instrument.bench import read_bench
+
+    bench = read_bench(path)
+    for family in bench.families.values():
+        family.load_driver()
+    return bench
+
+
 def _outside_the_engine(bench: Bench) -> Bench:
     """Return what can drive a cell, is not simulated in the engine, and is not meant to run alone."""
 
@@ -290,6 +334,9 @@ async def _close_quietly(bench: OpenBench) -> None:
 
 def _record(data_dir: Path, told: list[tuple[str, str]]) -> None:
     """Store what the supervisor did, at the process time of the last commit."""
+    from galvanode.store.journal import Journal
+    from galvanode.store.records import Event
+
     journal = Journal(data_dir)
     try:
         last = journal.last_unix_time_s()

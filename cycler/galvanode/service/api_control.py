@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 
 from galvanode.engine.contract import Commanded, Pause, Resume, Stop, StopAll, Stopped, StoppedAll, Submit, Submitted
 from galvanode.engine.workbench import Workbench
-from galvanode.service import checking, library, metrics
+from galvanode.service import metrics
 from galvanode.service.engine_link import EngineLink
 from galvanode.service.live import LiveStream
 from galvanode.service.models import (
@@ -61,12 +61,12 @@ def router(engine: EngineLink, live: LiveStream, records: Records, protocols: Pa
     @routes.get("/api/recipes", tags=["recipes"])
     async def recipes() -> list[LibraryRecipe]:
         """Return the recipes that come with Galvanode."""
-        return await asyncio.to_thread(library.recipes, protocols)
+        return await asyncio.to_thread(_recipes, protocols)
 
     @routes.get("/api/cells", tags=["recipes"])
     async def cells() -> list[LibraryCell]:
         """Return the cell descriptions that come with Galvanode."""
-        return await asyncio.to_thread(library.cells, protocols)
+        return await asyncio.to_thread(_cells, protocols)
 
     @routes.post("/api/check", tags=["recipes"])
     async def check(request: CheckRequest) -> Schedule:
@@ -119,11 +119,30 @@ class Checks:
         try:
             async with self._one:
                 if len(request.recipe) < _LONG:
-                    return await asyncio.to_thread(checking.check, request)
-                return await self._workbench.do(checking.check, request)
+                    return await asyncio.to_thread(_check, request)
+                return await self._workbench.do(_check, request)
         finally:
             self._waiting -= 1
 
     async def close(self) -> None:
         """End the process, if there is one."""
         await self._workbench.close()
+
+
+def _check(request: CheckRequest) -> Schedule:
+    """Read and compile a recipe; what that needs is imported by the first who asks, not while the station starts."""
+    from galvanode.service.checking import check
+
+    return check(request)
+
+
+def _recipes(protocols: Path) -> list[LibraryRecipe]:
+    from galvanode.service.library import recipes
+
+    return recipes(protocols)
+
+
+def _cells(protocols: Path) -> list[LibraryCell]:
+    from galvanode.service.library import cells
+
+    return cells(protocols)

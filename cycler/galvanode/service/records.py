@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from galvanode.analysis import analyse, plots
 from galvanode.errors import GalvanodeError, InvalidInput, Refused
 from galvanode.results import plain, run_data
 from galvanode.service.answers import open_question
@@ -280,6 +279,8 @@ def run_fields(record: RunRecord) -> dict[str, Any]:
 
 def _analysed(store: Store, record: RunRecord) -> Analysis:
     """Run the analyses; data that no figure can be got from are an answer too."""
+    from galvanode.analysis import analyse, plots  # here: an hour may pass before anybody asks for a figure
+
     names = list(record.analyses)
     if not names or record.samples == 0:
         return Analysis(run=record.id, analyses=names, problem=None if not names else "no samples yet")

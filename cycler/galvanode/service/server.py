@@ -10,8 +10,8 @@ from pathlib import Path
 import uvicorn
 
 from galvanode.engine.control import ControlClient
-from galvanode.errors import InvalidInput
 from galvanode.service.app import create_app
+from galvanode.service.listening import listen
 from galvanode.service.mqtt import MqttSettings
 from galvanode.service.security import LOOPBACK_NAMES, is_loopback, station_token
 
@@ -34,7 +34,7 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
         token, is_new = station_token(data_dir)
         if is_new:
             sys.stderr.write(f"Token to log in with (kept in {data_dir / 'web-token'}): {token}\n")
-    listening = _listen(host, port)
+    listening = listen(host, port)
     app = create_app(
         data_dir,
         ControlClient(data_dir),
@@ -62,28 +62,6 @@ async def serve_web(data_dir: Path, host: str, port: int, *, mqtt: MqttSettings 
     )
     with listening:
         await uvicorn.Server(config).serve(sockets=[listening])
-
-
-def check_address(host: str, port: int) -> None:
-    """Raise ``InvalidInput`` now if the web side could not listen there later."""
-    _listen(host, port).close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return the listening socket; raise ``InvalidInput`` where it cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-        except BaseException:
-            listening.close()
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInput(f"cannot listen on {host} port {port}: {reason}; try another --port") from None
-    return listening
 
 
 def _host_names(host: str) -> list[str]:

@@ -76,6 +76,8 @@ class Supervisor:
         self._reading: asyncio.Task[Bench | None] | None = None
         """Of the bench file: once the children have begun, for they have the longer way."""
         self._bench_is_needed = False
+        self._ever_begun = False
+        """An engine took its input, so that instruments may have been touched."""
         self._engine = Child(
             "engine",
             ["engine", "--data", str(data_dir), "--bench", str(bench_path), *engine_arguments],
@@ -172,11 +174,13 @@ class Supervisor:
             noticed = time.monotonic()
             process.kill()
             await _exit_of(process)
+            refused = child is self._engine and process.returncode == INVALID_INPUT
+            self.input_was_refused = self.input_was_refused or refused
             if child is self._engine and not self._ending.is_set():
                 await self._make_safe(reason, noticed)
             self._log(f"{child.name}_ended", f"{child.name} {reason}", pid=process.pid)
-            if child is self._engine and process.returncode == INVALID_INPUT:
-                self.failure, self.input_was_refused = "the engine refused its input", True
+            if refused:
+                self.failure = "the engine refused its input"
                 return
             if child is self._web:
                 await self._pause(0.5)
@@ -204,6 +208,7 @@ class Supervisor:
                 if now - started > _START_WITHIN_S:
                     return f"did not start within {_START_WITHIN_S:.0f} s"
                 continue
+            self._ever_begun = self._ever_begun or child is self._engine
             silence = min(self._pulse.silence_s(child.name), now - self._stood_still_at)
             if silence > HUNG_AFTER_S[child.name]:
                 return f"has been silent for {silence:.2f} s"
@@ -243,6 +248,8 @@ class Supervisor:
 
         Instruments simulated inside the engine ended with it; there is nothing to open.
         """
+        if self.input_was_refused and not self._ever_begun:
+            return  # nobody has touched an instrument, and nobody may: this is not the bench that was meant
         self._bench_is_needed = True
         bench = None if self._reading is None else await self._reading
         if bench is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 FORMAT = 2
@@ -85,7 +85,12 @@ class Position:
 
     def to_json(self) -> str:
         """Serialise."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False)
+        # Once per commit of every run: the values are plain already, and a copy of each costs more than the text.
+        data = {"format": FORMAT, **{name: getattr(self, name) for name in _FIELDS}}
+        data["loops"] = {
+            loop_id: {name: getattr(loop, name) for name in _LOOP_FIELDS} for loop_id, loop in self.loops.items()
+        }
+        return json.dumps(data, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Position:
@@ -99,3 +104,7 @@ class Position:
             return cls(**data)
         except (TypeError, KeyError) as error:
             raise ValueError(f"the stored position is damaged: {error}") from error
+
+
+_FIELDS = tuple(item.name for item in fields(Position))
+_LOOP_FIELDS = tuple(item.name for item in fields(LoopPosition))

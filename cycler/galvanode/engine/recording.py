@@ -60,6 +60,7 @@ class Recorder:
         """Make a sample of what was measured (V, A, K; Hz, ohm, ohm) and of the position. The one place that does."""
         p = self._position
         p.samples += 1
+        frequency, real, imaginary = impedance
         self._append(
             Sample(
                 p.test_time_s,
@@ -76,7 +77,9 @@ class Recorder:
                 p.charge_energy_j,
                 p.discharge_energy_j,
                 p.samples,
-                *impedance,
+                frequency,
+                real,
+                imaginary,
                 self._beside.values,
             )
         )

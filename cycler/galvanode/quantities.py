@@ -58,6 +58,11 @@ class Column(NamedTuple):
         """As in the label; ``1`` for what has none."""
         return self.label.partition(" / ")[2] or "1"
 
+    @property
+    def is_si(self) -> bool:
+        """Its unit is the one that is used inside."""
+        return self.divisor == 1.0 and self.zero == 0.0
+
     def shown(self, value: float) -> float:
         """Return an SI value in the column's unit."""
         return (value - self.zero) / self.divisor
@@ -75,6 +80,8 @@ class Quantity:
     """Field of a channel's live state."""
     metric: str | None = None
     """Ending of its Prometheus name, with the unit."""
+    told: str = ""
+    """One sentence for people: description of the live field, help of the metric."""
     has_limits: bool = False
     """A recipe's ``safety`` and a cell's envelope may bound it; a reading outside trips the run."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -107,6 +114,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="time",
         column=Column("Test Time / s"),
         live="test_time_s",
+        told="Process time of the run under way.",
         metric="test_time_seconds",
     ),
     Quantity(name="unix_time", dimension="time", column=Column("Unix Time / s")),
@@ -116,6 +124,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="voltage",
         column=Column("Voltage / V"),
         live="voltage_V",
+        told="Voltage of the cell.",
         metric="voltage_volts",
         has_limits=True,
         words={"voltage": _VOLTAGES},
@@ -128,6 +137,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="current",
         column=Column("Current / A"),
         live="current_A",
+        told="Current through the cell; positive charges it.",
         metric="current_amperes",
         has_limits=True,
         words={"current": _CURRENTS, "current_density": ("current_density",)},
@@ -139,18 +149,32 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="number",
         column=Column("Cycle Count / 1", "int32"),
         live="cycle",
+        told="Number of the cycle under way.",
         words={"cycle": ("number",)},
         of_cycles=True,
         counts_up=True,
         as_measured=True,
     ),
-    Quantity(name="step_count", dimension="number", column=Column("Step Count / 1", "int32"), live="step_count"),
-    Quantity(name="step_id", dimension="number", column=Column("Step ID", "int32"), live="step_id"),
+    Quantity(
+        name="step_count",
+        dimension="number",
+        column=Column("Step Count / 1", "int32"),
+        live="step_count",
+        told="Steps begun so far.",
+    ),
+    Quantity(
+        name="step_id",
+        dimension="number",
+        column=Column("Step ID", "int32"),
+        live="step_id",
+        told="Number of the step in the recipe.",
+    ),
     Quantity(
         name="time",  # in a condition: since the step, or the block, began
         dimension="time",
         column=Column("Step Time / s"),
         live="step_time_s",
+        told="Time since the step began.",
         words={"time": ("time",)},
         now=lambda moment: moment.elapsed,
         counts_up=True,
@@ -160,6 +184,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="temperature",
         column=Column("Ambient Temperature / degC", nullable=True, zero=273.15),
         live="temperature_degC",
+        told="Temperature at the cell.",
         metric="temperature_celsius",
         has_limits=True,
         words={"temperature": ("temperature",)},
@@ -176,6 +201,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         dimension="number",
         column=Column("Record Index / 1", "int64"),
         live="samples",
+        told="Samples of the run under way.",
         metric="samples",
     ),
     # These three belong to the points of an impedance spectrum, whose voltage is the direct one and whose current is 0.

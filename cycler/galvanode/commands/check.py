@@ -129,7 +129,7 @@ async def _dry_run(
             task = bar.add_task("dry run", total=1.0, note="")
 
             def report(state: ChannelState) -> None:
-                note = f"{(state.test_time_s or 0.0) / 3600:,.1f} h, cycle {state.cycle}"
+                note = f"{(state.live('test_time') or 0.0) / 3600:,.1f} h, cycle {state.live('cycle')}"
                 bar.update(task, completed=state.progress or 0.0, note=note)
 
             checked.run = await dry_run(bench, Submission(channel, path, cell, parameters), report)

@@ -141,10 +141,11 @@ async def follow_with_progress(station: Session, runs: dict[str, str], operator:
 
 
 def _note(state: ChannelState) -> str:
-    if state.voltage_V is None or state.state == "waiting":
+    volts = state.live("voltage")
+    if volts is None or state.state == "waiting":
         return state.state
-    hours = (state.test_time_s or 0.0) / 3600
-    return f"{hours:,.1f} h  cycle {state.cycle}  {state.step_name}  {state.voltage_V * 1e3:.1f} mV"
+    hours = (state.live("test_time") or 0.0) / 3600
+    return f"{hours:,.1f} h  cycle {state.live('cycle')}  {state.step_name}  {volts * 1e3:.1f} mV"
 
 
 def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:

@@ -42,6 +42,10 @@ class Beside:
                 return outside(name, self._shown(name, value), unit, self._shown(name, low), self._shown(name, high))
         return None
 
+    def shown(self) -> dict[str, float]:
+        """Return those that have been read, by name, in the units of their columns."""
+        return {name: self._shown(name, value) for name, value in self.known.items()}
+
     def _shown(self, name: str, value: float) -> float:
         column = next((item.column for item in self.auxiliaries if item.name == name), None)
         return value if column is None else column.shown(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from galvanode.cell import parse_cell
@@ -21,7 +22,7 @@ from galvanode.errors import GalvanodeError, Refused
 from galvanode.instrument.bench import OpenBench, OpenChannel
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.roles import Envelope
-from galvanode.quantities import column_of
+from galvanode.quantities import SAMPLED
 from galvanode.recipe.program import Program
 from galvanode.states import FINISHED
 from galvanode.store.records import RunCommit, RunRecord
@@ -32,7 +33,6 @@ RESUME_WITHIN_S = 3600.0
 """Process seconds after which a run is not taken up by itself any more: who knows what was done to the cell."""
 RETRY_SAFE_EVERY_S = 2.0
 """Real seconds between attempts to make a channel safe that could not be."""
-_CELSIUS = column_of("temperature").shown
 
 
 class Channels:
@@ -242,6 +242,7 @@ class Channels:
         instrument = bench.channels[name].instruments[0]
         temperature = self._chambers.temperature(channel.open.chamber)
         run: dict[str, Any] = {"state": channel.state} if channel.run is None else _run_fields(channel, channel.run)
+        known = {"temperature": temperature} if channel.run is None else _known(channel.run, temperature)
         return ChannelState(
             name=name,
             instrument=instrument,
@@ -251,28 +252,46 @@ class Channels:
             chamber=channel.open.chamber,
             idn=channel.identity,
             message=channel.message,
-            temperature_degC=None if temperature is None else _CELSIUS(temperature),
             **run,
+            **_live(known),
         )
 
 
 def _run_fields(channel: Channel, run: Run) -> dict[str, Any]:
     """Say which run a channel has, and how far it is."""
-    position, step, last = run.position, run.step, run.reading
     return {
         "state": run.state if run.state in ("paused", "waiting") else "running",
         "run": run.id,
         "title": run.program.title,
         "recipe": channel.recipe_name,
         "cell": channel.cell_name,
-        "cycle": position.cycle,
-        "step_name": None if step is None else step.name,
-        "step_id": None if step is None else step.step_id,
-        "step_count": position.step_count,
-        "step_time_s": position.step_time_s,
-        "test_time_s": position.test_time_s,
-        "voltage_V": None if last is None else last.voltage,
-        "current_A": None if last is None else last.current,
-        "samples": position.samples,
+        "step_name": None if run.step is None else run.step.name,
+        "auxiliary": run.auxiliary,
         "progress": run.progress,
+    }
+
+
+def _known(run: Run, temperature: float | None) -> dict[str, float | None]:
+    """Return what is known of a run's quantities now, by name, SI."""
+    position, step, last = run.position, run.step, run.reading
+    return {
+        "test_time": position.test_time_s,
+        "voltage": None if last is None else last.voltage,
+        "current": None if last is None else last.current,
+        "cycle": position.cycle,
+        "step_count": position.step_count,
+        "step_id": None if step is None else step.step_id,
+        "time": position.step_time_s,
+        "temperature": temperature,
+        "record": position.samples,
+    }
+
+
+def _live(known: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the fields of a channel's live state, in the units of the columns."""
+    live = [(quantity.live, quantity.column, known.get(quantity.name)) for quantity in SAMPLED]
+    return {
+        name: value if value is None or column.is_si else column.shown(value)
+        for name, column, value in live
+        if name is not None and column is not None
     }

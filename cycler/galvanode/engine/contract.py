@@ -9,11 +9,12 @@ refuses what it does not know; whoever asks drops what a newer engine adds: the 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from galvanode.errors import Refused
+from galvanode.quantities import BY_NAME, SAMPLED
 
 
 def _finite(value: object) -> object:
@@ -61,8 +62,23 @@ class EngineState(Answer):
     commit_failures: int | None = Field(default=None, description="commits that the disk did not take since it started")
 
 
-class ChannelState(Answer):
-    """One channel, as it is now. Positive current charges the cell."""
+def _live() -> dict[str, Any]:
+    kinds = {"float64": Number, "int32": int | None, "int64": int | None}
+    return {
+        quantity.live: (kinds[quantity.column.type], Field(default=None, description=quantity.told))
+        for quantity in SAMPLED
+        if quantity.live is not None and quantity.column is not None
+    }
+
+
+if TYPE_CHECKING:
+    _Live = Answer
+else:
+    _Live = create_model("_Live", __base__=Answer, **_live())
+
+
+class ChannelState(_Live):
+    """One channel, as it is now. Positive current charges the cell. Of quantities it has what their table says."""
 
     name: str
     instrument: str | None = None
@@ -76,18 +92,17 @@ class ChannelState(Answer):
     title: str | None = None
     recipe: str | None = None
     cell: str | None = None
-    cycle: int | None = None
     step_name: str | None = None
-    step_id: int | None = None
-    step_count: int | None = None
-    step_time_s: Number = None
-    test_time_s: Number = None
-    voltage_V: Number = None
-    current_A: Number = None
-    temperature_degC: Number = None
-    samples: int | None = None
+    auxiliary: dict[str, Number] = Field(
+        default={}, description="auxiliary readings by name, in the unit of their column"
+    )
     progress: Number = Field(default=None, description="0 to 1; null where it cannot be known")
     message: str | None = None
+
+    def live(self, quantity: str) -> float | None:
+        """Return a quantity by its name, in the unit of its column; None where it is not known."""
+        field = BY_NAME[quantity].live
+        return None if field is None else getattr(self, field)
 
 
 class ChamberState(Answer):

@@ -135,6 +135,11 @@ class Run:
         return self._workplace.reading
 
     @property
+    def auxiliary(self) -> dict[str, float]:
+        """The last auxiliary readings by name, in the units of their columns."""
+        return self._book.beside.shown()
+
+    @property
     def question(self) -> Ask | None:
         """What the run waits for somebody to answer, while it is ``waiting``."""
         return self._workplace.question

@@ -103,12 +103,12 @@ class EngineLink:
             # The output is off and nothing is read: the last reading, with its current, would be a lie by now.
             asked = await self._question_of(channel.run)
             channel = channel.model_copy(update={"question": asked, "voltage_V": None, "current_A": None})
-        if channel.run is None or channel.current_A is None:
+        if channel.run is None or (amps := channel.live("current")) is None:
             return channel
         area_m2 = await self._area_of(channel.run)
         if area_m2 is None or not area_m2 > 0:
             return channel
-        density = channel.current_A * 1e3 / (area_m2 * 1e4)
+        density = amps * 1e3 / (area_m2 * 1e4)
         return channel.model_copy(update={"current_density_mA_cm2": density})
 
     async def close(self) -> None:

@@ -12,17 +12,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from galvanode.quantities import SAMPLED
 from galvanode.service.models import ChannelState, Status
 from galvanode.states import RunState
 from galvanode.store.tally import Tallies
 
-_READINGS = (
-    ("voltage_volts", "Voltage of the cell.", "voltage_V"),
-    ("current_amperes", "Current through the cell; positive charges it.", "current_A"),
-    ("temperature_celsius", "Temperature at the cell.", "temperature_degC"),
-    ("test_time_seconds", "Process time of the run under way.", "test_time_s"),
-    ("samples", "Samples of the run under way.", "samples"),
-)
+_READINGS = [(quantity.metric, quantity.told, quantity.name) for quantity in SAMPLED if quantity.metric]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +43,10 @@ class Station(Collector):
             yield from _counts(self.tallies)
 
     def _readings(self) -> Iterator[Metric]:
-        for name, help_, field in _READINGS:
-            values = ((channel.name, getattr(channel, field)) for channel in self.status.channels)
+        for name, help_, quantity in _READINGS:
+            values = ((channel.name, channel.live(quantity)) for channel in self.status.channels)
             yield _gauges(f"channel_{name}", help_, "channel", values)
+        yield _auxiliary(self.status.channels)
         temperatures = ((chamber.name, chamber.temperature_degC) for chamber in self.status.chambers)
         yield _gauges("chamber_temperature_celsius", "Temperature in the chamber.", "chamber", temperatures)
         healthy = ((chamber.name, int(chamber.ok)) for chamber in self.status.chambers)
@@ -74,6 +70,16 @@ def _gauges(name: str, help_: str, label: str, values: Iterable[tuple[str, float
     for of, value in values:
         if value is not None:
             family.add_metric([of], value)
+    return family
+
+
+def _auxiliary(channels: Iterable[ChannelState]) -> Metric:
+    help_ = "What the channel reads beside voltage and current, in the unit of its column."
+    family = GaugeMetricFamily("galvanode_channel_auxiliary", help_, labels=["channel", "name"])
+    for channel in channels:
+        for name, value in channel.auxiliary.items():
+            if value is not None:
+                family.add_metric([channel.name, name], value)
     return family
 
 

@@ -56,9 +56,11 @@ def to_batch(
 
 def _converted(values: pa.Array, column: Column) -> pa.Array:
     """Return SI values in the column's unit."""
+    if column.is_si:
+        return values
     if column.zero:
         values = pc.call_function("subtract", [values, column.zero])
-    return pc.call_function("divide", [values, column.divisor]) if column.divisor != 1.0 else values
+    return pc.call_function("divide", [values, column.divisor])
 
 
 def to_bytes(batch: pa.RecordBatch) -> memoryview:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from galvanode.cell import CellUnderTest
 from galvanode.document import Document
 from galvanode.engine.wiring import Wiring
@@ -29,7 +27,7 @@ def admit_envelope(wiring: Wiring, envelope: Envelope, cell: Document) -> None:
             raise cell.error(_stands_at(error.bound, envelope, cell), said) from error
 
 
-def _stands_at(bound: Literal["voltage", "current"], envelope: Envelope, cell: Document) -> tuple[str, ...]:
+def _stands_at(bound: str, envelope: Envelope, cell: Document) -> tuple[str, ...]:
     """Where a cell's definition states a bound."""
     if bound == "voltage":
         return ("envelope", "voltage", "max" if abs(envelope.voltage_max) >= abs(envelope.voltage_min) else "min")

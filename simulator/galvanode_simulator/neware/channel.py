@@ -8,83 +8,35 @@ looks nor on how often. Noise is in the records, ends act on the mean: a channel
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
 from galvanode_simulator.neware.models import TICK_S, Meter, Model
+from galvanode_simulator.neware.records import (
+    LOG_CONTINUED,
+    LOG_FINISHED,
+    LOG_PAUSED,
+    LOG_PROTECTED,
+    LOG_STARTED,
+    LOG_STOPPED,
+    Layer,
+    LogEntry,
+    Row,
+    Test,
+)
 from galvanode_simulator.neware.stepfile import FileStep, Kind, StepFile
+from galvanode_simulator.neware.strides import LONGEST_STRIDE, first_tick, mean_of_decay, next_stride, ticks_of
 from galvanode_simulator.noise import gaussian, seeded
 
 Status = Literal["finish", "working", "stop", "protect", "pause"]
 STARTABLE: frozenset[Status] = frozenset(("finish", "stop", "protect"))
 
-LOG_STARTED, LOG_FINISHED = 100000, 100001
-LOG_STOPPED, LOG_PROTECTED, LOG_PAUSED, LOG_CONTINUED = 100002, 100003, 100004, 100005
-"""Log codes. The first two are as a real channel gave them; the list that explains the others is not public."""
-
 _ROUNDING = 1e-9
-_LONGEST_STRIDE = 600
-"""Ticks at a constant current between two looks at the cell."""
 _STRIDE_OF_POWER = 10
 _STEPS_OF_POWER, _LEAST_V = 8, 1e-3
-_MOST_CHANGE = 0.05
-"""Part by which the current of a held voltage may change from one look to the next."""
-
-
-class Row(NamedTuple):
-    """One record."""
-
-    number: int
-    step: int
-    cycle: int
-    word: str
-    tick: int
-    """Of the step."""
-    unix: float
-    voltage: float
-    current: float
-    charge: float
-    """C of the step, in magnitude."""
-    energy: float
-    """J of the step, in magnitude."""
-
-
-class LogEntry(NamedTuple):
-    """One line of a channel's log."""
-
-    number: int
-    """Of the record it goes with."""
-    code: int
-    unix: float
-
-
-class Layer(NamedTuple):
-    """One step that has ended: its first and its last record."""
-
-    first: Row
-    last: Row
-
-
-@dataclass
-class Test:
-    """All that one start has left."""
-
-    number: int
-    barcode: str
-    rows: list[Row] = field(default_factory=list[Row])
-    shown_at: list[float] = field(default_factory=list[float])
-    """Process time from which each row can be fetched."""
-    log: list[LogEntry] = field(default_factory=list[LogEntry])
-    layers: list[Layer] = field(default_factory=list[Layer])
-    steps_begun: int = 0
-
-    def shown(self, now: float) -> int:
-        """How many rows can be fetched."""
-        return bisect_right(self.shown_at, now)
 
 
 @dataclass
@@ -237,13 +189,13 @@ class Channel:
 
     def _hold_current(self, at: _Position, ticks: int) -> None:
         amps = self._true_current(at)
-        longest = _STRIDE_OF_POWER if at.step.power is not None else _LONGEST_STRIDE
+        longest = _STRIDE_OF_POWER if at.step.power is not None else LONGEST_STRIDE
         ticks = min(ticks, longest, self._ticks_to_time(at), self._ticks_to_charge(at, amps))
         if at.over_since is not None:
             ticks = 1
         happens = self._voltage_events(at)
         if ticks > 1 and happens(self.cell.voltage_after(amps, ticks * TICK_S)):
-            ticks = _first(lambda n: happens(self.cell.voltage_after(amps, n * TICK_S)), ticks)
+            ticks = first_tick(lambda n: happens(self.cell.voltage_after(amps, n * TICK_S)), ticks)
         before = self.cell.voltage(amps)
         self.cell.hold_current(amps, ticks * TICK_S)
         self._pass(at, ticks)
@@ -264,10 +216,10 @@ class Channel:
                 left -= self.cell.hold_voltage(volts, left)
         self._pass(at, ticks)
         after = self._driven_current(at, self.cell.current(volts))
-        charge = _mean(abs(self._seen_current(before)), abs(self._seen_current(after))) * ticks * TICK_S
+        charge = mean_of_decay(abs(self._seen_current(before)), abs(self._seen_current(after))) * ticks * TICK_S
         at.charge += charge
         at.energy += charge * abs(self._volts.seen(volts, 0))
-        at.stride = _next_stride(abs(before), abs(after), ticks, at)
+        at.stride = next_stride(abs(before), abs(after), ticks, at.step.stop_current)
 
     def _pass(self, at: _Position, ticks: int) -> None:
         at.tick += ticks
@@ -334,11 +286,11 @@ class Channel:
 
     def _ticks_to_time(self, at: _Position) -> int:
         """Ticks to the next record by time and to the end by time; 1 or more."""
-        ends = [_LONGEST_STRIDE]
+        ends = [LONGEST_STRIDE]
         if at.step.time is not None:
-            ends.append(_ticks(at.step.time) - at.tick)
+            ends.append(ticks_of(at.step.time) - at.tick)
         if at.step.record.time is not None:
-            every = max(1, _ticks(at.step.record.time))
+            every = max(1, ticks_of(at.step.record.time))
             ends.append(every - at.tick % every)
         return max(1, min(ends))
 
@@ -346,7 +298,7 @@ class Channel:
         seen = abs(self._seen_current(amps))
         bounds = [bound for bound in (at.step.charge, at.step.protect.charge_max) if bound is not None]
         if not bounds or seen == 0.0:
-            return _LONGEST_STRIDE
+            return LONGEST_STRIDE
         return max(1, math.ceil((min(bounds) - at.charge) / (seen * TICK_S) - _ROUNDING))
 
     def _voltage_events(self, at: _Position) -> Callable[[float], bool]:
@@ -395,7 +347,7 @@ class Channel:
     def _ended(self, at: _Position, volts: float, amps: float) -> str:
         """What has ended the step; empty if nothing has."""
         step = at.step
-        if step.time is not None and at.tick >= _ticks(step.time):
+        if step.time is not None and at.tick >= ticks_of(step.time):
             return "time"
         if step.charge is not None and at.charge >= step.charge * (1.0 - _ROUNDING):
             return "charge"
@@ -421,7 +373,7 @@ class Channel:
     def _to_be_recorded(self, at: _Position, volts: float, amps: float) -> bool:
         record, last = at.step.record, self.test.rows[-1]
         return (
-            (record.time is not None and at.tick % max(1, _ticks(record.time)) == 0)
+            (record.time is not None and at.tick % max(1, ticks_of(record.time)) == 0)
             or (record.voltage is not None and abs(volts - last.voltage) >= record.voltage * (1.0 - _ROUNDING))
             or (record.current is not None and abs(amps - last.current) >= record.current * (1.0 - _ROUNDING))
         )
@@ -521,42 +473,3 @@ def _as_ended(step: FileStep, stop: str, volts: float, amps: float) -> tuple[flo
     if stop == "current" and step.stop_current is not None:
         return volts, math.copysign(min(abs(amps), step.stop_current), amps)
     return volts, amps
-
-
-def _ticks(seconds: float) -> int:
-    """Ticks after which so many seconds have passed."""
-    return math.ceil(seconds / TICK_S - _ROUNDING)
-
-
-def _first(reached: Callable[[int], bool], most: int) -> int:
-    """First number of ticks at which ``reached`` holds, for a condition that stays once it has come."""
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        if reached(middle):
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _mean(first: float, last: float) -> float:
-    """Mean of a quantity that decays exponentially from one value to the other."""
-    low, high = sorted((first, last))
-    if low <= 0.0 or high - low < 1e-6 * high:
-        return 0.5 * (first + last)
-    return (high - low) / math.log(high / low)
-
-
-def _next_stride(before: float, after: float, ticks: int, at: _Position) -> int:
-    """Ticks to the next look while a voltage is held: fewer the faster the current changes and the nearer its end."""
-    if min(before, after) <= 0.0:
-        return _LONGEST_STRIDE if before == after else 1
-    rate = abs(math.log(before / after)) / ticks
-    if rate == 0.0:
-        return min(2 * ticks, _LONGEST_STRIDE)
-    longest = _MOST_CHANGE / rate
-    stop = at.step.stop_current
-    if stop is not None and stop > 0.0 and before > after:
-        longest = min(longest, 0.5 * math.log(max(after / stop, 1.0)) / rate)
-    return max(1, min(int(longest), 2 * ticks, _LONGEST_STRIDE))

@@ -21,8 +21,9 @@ from xml.sax.saxutils import quoteattr
 from galvanode.clock import process_clock
 from galvanode_simulator.faults import Fault
 from galvanode_simulator.framing import Framer, MarkerFramer
-from galvanode_simulator.neware.channel import STARTABLE, Channel, Layer, Row
+from galvanode_simulator.neware.channel import STARTABLE, Channel
 from galvanode_simulator.neware.models import TICK_S
+from galvanode_simulator.neware.records import Layer, Row
 from galvanode_simulator.neware.stepfile import StepFileError, read_step_file
 
 FRAME_END = b"#\r\n"

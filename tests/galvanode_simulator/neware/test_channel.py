@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from galvanode_simulator.cells import CELLS, CapacitorCell, CapacitorParameters, Cell, ResistorCell, build_cell
-from galvanode_simulator.neware.channel import LOG_FINISHED, LOG_STARTED, Channel
+from galvanode_simulator.neware.channel import Channel
 from galvanode_simulator.neware.models import MODELS
+from galvanode_simulator.neware.records import LOG_FINISHED, LOG_STARTED
 from galvanode_simulator.neware.stepfile import StepFile, read_step_file
 
 

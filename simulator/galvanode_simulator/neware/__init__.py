@@ -76,7 +76,7 @@ def _build(workshop: Workshop[SimulatedNeware]) -> SimulatedUnit:
         int(workshop.options.get("subdevid", 1)),
         password=str(workshop.options.get("password", "neware")),
     )
-    return SimulatedUnit(interface, unit, cells={str(number): channel for number, channel in channels.items()})
+    return SimulatedUnit(interface, unit, cells={str(number): channel.source for number, channel in channels.items()})
 
 
 def _channel(workshop: Workshop[SimulatedNeware], number: int) -> Channel:

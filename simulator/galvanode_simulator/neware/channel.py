@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from galvanode.clock import process_clock
 from galvanode_simulator.cells import Cell
-from galvanode_simulator.neware.models import TICK_S, Meter, Model
+from galvanode_simulator.neware.models import TICK_S, Model
 from galvanode_simulator.neware.records import (
     LOG_CONTINUED,
     LOG_FINISHED,
@@ -27,16 +27,15 @@ from galvanode_simulator.neware.records import (
     Row,
     Test,
 )
+from galvanode_simulator.neware.source import Source
 from galvanode_simulator.neware.stepfile import FileStep, Kind, StepFile
 from galvanode_simulator.neware.strides import LONGEST_STRIDE, first_tick, mean_of_decay, next_stride, ticks_of
-from galvanode_simulator.noise import gaussian, seeded
 
 Status = Literal["finish", "working", "stop", "protect", "pause"]
 STARTABLE: frozenset[Status] = frozenset(("finish", "stop", "protect"))
 
 _ROUNDING = 1e-9
 _STRIDE_OF_POWER = 10
-_STEPS_OF_POWER, _LEAST_V = 8, 1e-3
 
 
 @dataclass
@@ -70,15 +69,10 @@ class Channel:
         upload_lag: float = 0.0,
         ideal: bool = False,
     ) -> None:
-        self.cell = cell
+        self.source = Source(cell, model, seed, temperature, ideal=ideal)
         self.model = model
-        self.temperature = temperature
-        """Of the cell, K; None leaves the cell at 25 degC."""
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         cell.on_event = self._event
-        gauss, calibration = gaussian(seeded(seed, "noise")), gaussian(seeded(seed, "calibration"))
-        self._volts = Meter((model.voltage_range,), calibration, gauss, ideal=ideal)
-        self._amps = Meter(model.current_ranges, calibration, gauss, ideal=ideal)
         self._upload_lag = upload_lag
         self.status: Status = "finish"
         self.test = Test(0, "")
@@ -112,6 +106,9 @@ class Channel:
         self.live_until(process_clock().now())
         if self.status not in ("working", "pause"):
             return False
+        if self.stuck_output:
+            self._event("output_stuck", {})
+            return True  # as it says; it goes on all the same
         self._end("stop", LOG_STOPPED)
         return True
 
@@ -162,7 +159,7 @@ class Channel:
     def measure(self) -> tuple[float, float]:
         """Voltage and current at this moment, as measured on average: the live reply has too few digits for noise."""
         volts, amps = self._terminals()
-        return self._volts.seen(volts, 0), self._seen_current(amps)
+        return self.source.seen_voltage(volts), self.source.seen_current(amps)
 
     # Time
 
@@ -174,13 +171,13 @@ class Channel:
                 return
             self._work(self._at, ticks)
         if time > self._now:
-            self._warm()
+            self.source.warm()
             self.cell.hold_current(0.0, time - self._now)
             self._now = time
 
     def _work(self, at: _Position, ticks: int) -> None:
         """Let at most so many ticks pass, up to the first at which something happens."""
-        self._warm()
+        self.source.warm()
         if self._drives_voltage(at):
             self._hold_voltage(at, ticks)
         else:
@@ -188,7 +185,7 @@ class Channel:
         self._look(at)
 
     def _hold_current(self, at: _Position, ticks: int) -> None:
-        amps = self._true_current(at)
+        amps = self.source.current(at.step)
         longest = _STRIDE_OF_POWER if at.step.power is not None else LONGEST_STRIDE
         ticks = min(ticks, longest, self._ticks_to_time(at), self._ticks_to_charge(at, amps))
         if at.over_since is not None:
@@ -199,15 +196,15 @@ class Channel:
         before = self.cell.voltage(amps)
         self.cell.hold_current(amps, ticks * TICK_S)
         self._pass(at, ticks)
-        seen = self._seen_current(amps)
-        volts = 0.5 * (self._volts.seen(before, 0) + self._volts.seen(self.cell.voltage(amps), 0))
+        seen = self.source.seen_current(amps)
+        volts = 0.5 * (self.source.seen_voltage(before) + self.source.seen_voltage(self.cell.voltage(amps)))
         at.charge += abs(seen) * ticks * TICK_S
         at.energy += abs(seen * volts) * ticks * TICK_S
 
     def _hold_voltage(self, at: _Position, ticks: int) -> None:
-        volts = self._true_voltage(at)
+        volts = self.source.voltage(at.step)
         ticks = 1 if at.over_since is not None else min(ticks, at.stride, self._ticks_to_time(at))
-        before = self._driven_current(at, self.cell.current(volts))
+        before = self.source.driven(at.step, self.cell.current(volts))
         left = ticks * TICK_S
         if before == 0.0:
             self.cell.hold_current(0.0, left)
@@ -215,52 +212,27 @@ class Channel:
             while left > 1e-9:
                 left -= self.cell.hold_voltage(volts, left)
         self._pass(at, ticks)
-        after = self._driven_current(at, self.cell.current(volts))
-        charge = mean_of_decay(abs(self._seen_current(before)), abs(self._seen_current(after))) * ticks * TICK_S
+        after = self.source.driven(at.step, self.cell.current(volts))
+        charge = (
+            mean_of_decay(abs(self.source.seen_current(before)), abs(self.source.seen_current(after))) * ticks * TICK_S
+        )
         at.charge += charge
-        at.energy += charge * abs(self._volts.seen(volts, 0))
+        at.energy += charge * abs(self.source.seen_voltage(volts))
         at.stride = next_stride(abs(before), abs(after), ticks, at.step.stop_current)
 
     def _pass(self, at: _Position, ticks: int) -> None:
         at.tick += ticks
         self._now = at.started + at.tick * TICK_S
 
-    def _warm(self) -> None:
-        if self.temperature is not None:
-            self.cell.set_temperature(self.temperature())
-
     # What is driven
+
+    @property
+    def cell(self) -> Cell:
+        """The cell at the terminals."""
+        return self.source.cell
 
     def _drives_voltage(self, at: _Position) -> bool:
         return at.step.voltage is not None and at.step.kind.sign != 0 and not at.clamped
-
-    def _current_limit(self, step: FileStep) -> float:
-        return self.model.current if step.current is None else step.current
-
-    def _true_voltage(self, at: _Position) -> float:
-        return self._volts.true_for(at.step.voltage or 0.0, 0)
-
-    def _true_current(self, at: _Position) -> float:
-        """What flows while a current, a power or nothing is driven."""
-        step = at.step
-        if step.kind is Kind.REST:
-            return 0.0
-        if step.power is not None:
-            set_point = step.kind.sign * self._current_of_power(step.power, step.kind.sign)
-        else:
-            set_point = step.kind.sign * self._current_limit(step)
-        return self._amps.true_for(set_point, self._amps.range_of(abs(set_point)))
-
-    def _current_of_power(self, watts: float, sign: int) -> float:
-        """A in magnitude: I = P / V(I), which converges fast, the cell's resistance being small against V / I."""
-        amps = 0.0
-        for _ in range(_STEPS_OF_POWER):
-            amps = min(watts / max(abs(self.cell.voltage(sign * amps)), _LEAST_V), self.model.current)
-        return amps
-
-    def _driven_current(self, at: _Position, amps: float) -> float:
-        """What flows while a voltage is held: a charge does not discharge, nor the reverse."""
-        return amps if amps * at.step.kind.sign > 0.0 else 0.0
 
     def _terminals(self) -> tuple[float, float]:
         """True voltage and current now."""
@@ -268,19 +240,9 @@ class Channel:
         if at is None or self.status != "working":
             return self.cell.voltage(0.0), 0.0
         if self._drives_voltage(at):
-            volts = self._true_voltage(at)
-            amps = self._driven_current(at, self.cell.current(volts))
-            return (volts, amps) if amps else (self.cell.voltage(0.0), 0.0)
-        amps = self._true_current(at)
+            return self.source.at_voltage(at.step)
+        amps = self.source.current(at.step)
         return self.cell.voltage(amps), amps
-
-    def _seen_current(self, amps: float) -> float:
-        return self._amps.seen(amps, self._amps.range_of(abs(amps))) if amps else 0.0
-
-    def _read(self, volts: float, amps: float) -> tuple[float, float]:
-        """Measure; with the circuit open the current is 0 to the last digit."""
-        read = self._volts.read(volts, 0, self.cell.voltage_noise)
-        return read, self._amps.read(amps, self._amps.range_of(abs(amps))) if amps else 0.0
 
     # When something happens
 
@@ -295,7 +257,7 @@ class Channel:
         return max(1, min(ends))
 
     def _ticks_to_charge(self, at: _Position, amps: float) -> int:
-        seen = abs(self._seen_current(amps))
+        seen = abs(self.source.seen_current(amps))
         bounds = [bound for bound in (at.step.charge, at.step.protect.charge_max) if bound is not None]
         if not bounds or seen == 0.0:
             return LONGEST_STRIDE
@@ -316,17 +278,17 @@ class Channel:
             lows.append(last - change * (1.0 - _ROUNDING))
             highs.append(last + change * (1.0 - _ROUNDING))
         low, high = max(lows, default=-math.inf), min(highs, default=math.inf)
-        seen = self._volts.seen
-        return lambda volts: not low < seen(volts, 0) < high
+        seen = self.source.seen_voltage
+        return lambda volts: not low < seen(volts) < high
 
     def _look(self, at: _Position) -> None:
         """Measure, record, and do what follows from it."""
         volts, amps = self._terminals()
-        seen, seen_amps = self._volts.seen(volts, 0), self._seen_current(amps)
+        seen, seen_amps = self.source.seen_voltage(volts), self.source.seen_current(amps)
         if self._violated(at, seen, seen_amps):
             at.over_since = at.tick if at.over_since is None else at.over_since
             if (at.tick - at.over_since) * TICK_S >= at.step.protect.delay - _ROUNDING:
-                self._record(at, *self._read(volts, amps))
+                self._record(at, *self.source.read(volts, amps))
                 self._end("protect", LOG_PROTECTED)
                 return
         else:
@@ -334,11 +296,11 @@ class Channel:
         if at.clamped and self._reached(at.step.voltage, seen, at.step.kind.sign):
             at.clamped, at.stride = False, 1
         elif stop := self._ended(at, seen, seen_amps):
-            self._record(at, *_as_ended(at.step, stop, *self._read(volts, amps)))
+            self._record(at, *_as_ended(at.step, stop, *self.source.read(volts, amps)))
             self._next(at)
             return
         if self._to_be_recorded(at, seen, seen_amps):
-            self._record(at, *self._read(volts, amps))
+            self._record(at, *self.source.read(volts, amps))
 
     @staticmethod
     def _reached(bound: float | None, volts: float, sign: int) -> bool:
@@ -391,10 +353,10 @@ class Channel:
         self.test.steps_begun += 1
         at = self._at = _Position(step, time)
         if step.voltage is not None:
-            amps = self._driven_current(at, self.cell.current(self._true_voltage(at)))
-            at.clamped = abs(amps) > self._current_limit(step)
+            amps = self.source.driven(at.step, self.cell.current(self.source.voltage(at.step)))
+            at.clamped = abs(amps) > self.source.limit(step)
         self._event("step", {"step": step.number, "type": step.kind.word})
-        self._record(at, *self._read(*self._terminals()))
+        self._record(at, *self.source.read(*self._terminals()))
 
     def _after_loop(self, loop: FileStep) -> int:
         turns = self._turns[loop.number] = self._turns.get(loop.number, 0) + 1
@@ -418,7 +380,7 @@ class Channel:
         at = self._at
         if at is not None and status != "finish":
             if self.status == "working" and self.test.rows[-1].tick != at.tick:
-                self._record(at, *self._read(*self._terminals()))
+                self._record(at, *self.source.read(*self._terminals()))
             self._close(at)
         was_on = self.status == "working"
         self.status, self._at, self._paused_at = status, None, None

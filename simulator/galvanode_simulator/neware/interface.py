@@ -100,7 +100,10 @@ class NewareInterface:
             channel.live_until(now)
 
     def play(self, fault: Fault, on: bool) -> None:
-        """Begin or end a fault of the instrument itself; it has none."""
+        """Begin or end a fault of the instrument itself: a stop that is answered, and not done."""
+        if fault.kind == "stuck_output":
+            for channel in self._channels.values():
+                channel.stuck_output = on
 
     def query_error(self, code: int) -> None:
         """A broken exchange leaves no trace here."""

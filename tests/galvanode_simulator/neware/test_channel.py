@@ -264,3 +264,13 @@ def test_events_tell_of_the_output(channel, clock):
     channel.on_event = report
     run(channel, clock, file_of('4:<Time Value="1000"/>'), 5.0)
     assert [item for item in told if item[0] == "output"] == [("output", True), ("output", False)]
+
+
+def test_a_stuck_output_is_said_to_be_stopped_and_goes_on(channel, clock):
+    run(channel, clock, file_of(CHARGE), 10.0)
+    channel.stuck_output = True
+    assert channel.stop()
+    assert channel.status == "working"
+    channel.stuck_output = False
+    assert channel.stop()
+    assert channel.status == "stop"

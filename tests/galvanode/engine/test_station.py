@@ -610,6 +610,14 @@ async def test_a_chamber_is_set_and_its_temperature_is_in_the_samples(lab: Labor
     assert status.chambers[0].ok
 
 
+async def test_no_simulated_time_passes_before_a_run_in_a_chamber_has_begun(lab: Laboratory):
+    before = process_clock().unix()
+    run = await lab.submit("a")
+    await lab.ended(run, "completed")
+    started = lab.store.samples(run).column("Unix Time / s").to_pylist()[0]
+    assert started == pytest.approx(before, abs=1.0)
+
+
 async def test_a_chambers_alarm_trips_the_runs_in_it_and_only_those(slow_lab: Laboratory):
     inside = [await slow_lab.submit("a", ENDLESS), await slow_lab.submit("b", ENDLESS)]
     outside = await slow_lab.submit("c", ENDLESS)

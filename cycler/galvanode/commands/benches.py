@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from galvanode.cell import CellUnderTest, read_cell
+from galvanode.cell import read_cell
 from galvanode.document import read_document
 from galvanode.engine.envelopes import admit_envelope, envelope_of
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
@@ -38,18 +38,25 @@ def admit_cell(bench: Bench, channel: str | None, cell: Path) -> None:
         raise refusal
 
 
-def admit_program(bench: Bench, channel: str, program: Program, cell: CellUnderTest, source: str) -> None:
+def admit_program(bench: Bench, channel: str, program: Program, recipe: Path, cell: Path) -> None:
     """Refuse what the instruments of a channel cannot do, as they say without being opened. Raises ``Refused``."""
     # Here, not at the top: only a check against a bench needs it.
     from galvanode.engine.admission import Offer, admit, admit_whole
+    from galvanode.engine.sensing import refuse_unmeasured
 
     drives = unopened(bench).channels[channel]
     chamber = None if drives.chamber is None else _UNOPENED_CHAMBER
     wiring = Wiring(drives.cycler, drives.analyzer, chamber, drives.sequencer)
-    if drives.sequencer is not None:
-        admit_whole(program, wiring, envelope_of(cell, wiring), source)
-    else:
-        admit(program, Offer.of(wiring), source)
+    offer = Offer.of(wiring)
+    if not offer.alone:
+        admit(program, offer, str(recipe))
+    refuse_unmeasured(program, offer, _named(recipe), _named(cell))
+    if offer.alone:
+        admit_whole(program, wiring, envelope_of(read_cell(cell), wiring), str(recipe))
+
+
+def _named(file: Path) -> tuple[str, str]:
+    return str(file), file.read_text(encoding="utf-8-sig")
 
 
 async def _not_open(*_: float) -> None:

@@ -99,7 +99,7 @@ async def _check(path: Path, source: Recipe, cell: Path, options: Options) -> Ch
         bench = read_bench(find_file(options.bench, "benches"))
         channel = _named_channel(bench, cell, options.channel)
         admit_cell(bench, channel, cell)
-        admit_program(bench, channel, program, under_test, str(path))
+        admit_program(bench, channel, program, path, cell)
     reach = None if channel is None else reach_of(bench, channel)
     static = warnings_of(program, source) if reach is None else warnings_of(program, source, reach)
     checked = Checked(source, program, under_test, static)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from galvanode.document import parse_document
 from galvanode.engine.admission import Offer
 from galvanode.errors import InvalidInput, Refused
-from galvanode.recipe.program import Program, Step, Window
+from galvanode.quantities import BY_NAME
+from galvanode.recipe.formula import parts
+from galvanode.recipe.operand import Operand, Result
+from galvanode.recipe.program import (
+    AllOf,
+    AnyOf,
+    Assign,
+    Branch,
+    Condition,
+    Instruction,
+    Loop,
+    Program,
+    Step,
+    Test,
+    Window,
+)
 from galvanode.units import expected
 
 
@@ -17,8 +33,22 @@ def refuse_unmeasured(program: Program, offer: Offer, recipe: tuple[str, str], c
     ``recipe`` and ``cell`` are each a name and the text: one of them says what cannot be watched.
     """
     _refuse_auxiliaries(program, offer, recipe)
+    if offer.chamber:
+        return
+    _refuse_limits(program, recipe, cell)
+    for instruction in program.instructions:
+        for line, said in _about_temperature(instruction):
+            raise Refused(
+                f"'{said}' is about the temperature, and the channel has no sensor for it; "
+                "give the channel a 'chamber' in the bench file",
+                Path(recipe[0]).name,
+                line,
+            )
+
+
+def _refuse_limits(program: Program, recipe: tuple[str, str], cell: tuple[str, str]) -> None:
     line_of_step = _first_limited(program)
-    if offer.chamber or (program.safety.temperature == Window() and line_of_step is None):
+    if program.safety.temperature == Window() and line_of_step is None:
         return
     said = "limits the temperature, and the channel has no sensor for it"
     way = "give the channel a 'chamber' in the bench file, or take the limit out"
@@ -43,6 +73,37 @@ def _first_limited(program: Program) -> int | None:
     """The line of the first step that has limits of temperature; None where none has."""
     steps = (item for item in program.instructions if isinstance(item, Step))
     return next((step.line for step in steps if step.limits.temperature != Window()), None)
+
+
+def _about_temperature(instruction: Instruction) -> Iterator[tuple[int, str]]:
+    """Yield line and words of what an instruction asks of the temperature."""
+    match instruction:
+        case Step(until=ends, line=line) | Loop(stop_when=ends, line=line):
+            yield from ((line, end.text) for end in ends if _asks(end.test))
+        case Branch(test=test, text=text, line=line) if _asks(test):
+            yield line, text
+        case Assign(value=value, name=name, text=text, line=line) if _uses(value):
+            yield line, f"{name}: {text}"
+        case _:
+            return
+
+
+def _asks(test: Test) -> bool:
+    if isinstance(test, AllOf | AnyOf):
+        return any(map(_asks, test.of))
+    if not isinstance(test, Condition):
+        return False
+    return _is_temperature(test.quantity) or _uses(test.value) or _uses(test.subject)
+
+
+def _uses(operand: Operand | None) -> bool:
+    return any(isinstance(part, Result) and _is_temperature(part.quantity) for part in parts(operand))
+
+
+def _is_temperature(name: str) -> bool:
+    """Tell whether a quantity is the temperature at the cell, or its slope; an auxiliary reading is another."""
+    quantity = BY_NAME.get(name)
+    return quantity is not None and "temperature" in (quantity.name, quantity.slope_of)
 
 
 def _line(file: tuple[str, str], path: tuple[str, ...]) -> int | None:

@@ -82,3 +82,14 @@ def test_an_unknown_channel_is_told(check):
     status, told = check("  - rest: {for: 1 h}\n", "--channel", "box_3")
     assert status == 2
     assert "there is no channel 'box_3'" in told
+
+
+@pytest.mark.parametrize("channel", ["box_1", "smu"])
+def test_what_no_sensor_watches_is_refused_where_it_stands(check, channel):
+    status, told = check("  - rest: {for: 1 h, safety: {temperature: {max: 50 degC}}}\n", "--channel", channel)
+    assert status == 2
+    assert "recipe.yaml:3: 'safety' limits the temperature, and the channel has no sensor for it" in told
+    Path("cell.yaml").write_text(CELL.replace("{max: 2 A}}", "{max: 2 A}, temperature: {max: 60 degC}}"))
+    status, told = check("  - rest: {for: 1 h}\n", "--channel", channel)
+    assert status == 2
+    assert "cell.yaml:6: the cell's envelope limits the temperature" in told

@@ -23,8 +23,8 @@ WATCHED = PLAIN + "  temperature: {min: 10 degC, max: 60 degC}\n"
 
 
 def offer(*auxiliaries: Auxiliary, chamber: bool = False) -> Offer:
-    modes = frozenset({"rest", "current", "voltage"})
-    return Offer(Capabilities(modes, (-10, 10), (-1, 1), 0.01, auxiliaries=auxiliaries), None, chamber)
+    said = Capabilities(frozenset({"rest", "current", "voltage"}), (-10, 10), (-1, 1), 0.01, auxiliaries=auxiliaries)
+    return Offer(said, None, chamber)
 
 
 def admitted(recipe: str, cell: str, there: Offer) -> None:
@@ -56,6 +56,23 @@ def test_a_recipes_limit_of_temperature_is_refused_with_its_line(recipe: str, li
     with pytest.raises(Refused, match=rf"^r\.yaml:{line}: 'safety' limits the temperature"):
         admitted(recipe, PLAIN, offer())
     admitted(recipe, PLAIN, offer(chamber=True))
+
+
+@pytest.mark.parametrize(
+    ("method", "line", "said"),
+    [
+        ("  - rest: {until: temperature >= 40 degC}\n", 4, "temperature >= 40 degC"),
+        ("  - rest: {until: time >= 1 h and dT/dt <= 1 K/h}\n", 4, "time >= 1 h and dT/dt <= 1 K/h"),
+        ("  - group: [rest: {for: 1 h}]\n    stop_when: temperature >= 40 degC\n", 4, "temperature >= 40 degC"),
+        ("  - rest: {for: 1 s}\n  - if: temperature >= 40 degC\n    then: [end]\n", 5, "temperature >= 40 degC"),
+        ("  - rest: {for: 1 s}\n  - set: {warm: temperature}\n", 5, "warm: temperature"),
+    ],
+)
+def test_what_asks_for_the_temperature_is_refused_where_nothing_measures_it(method: str, line: int, said: str):
+    with pytest.raises(Refused) as refused:
+        admitted("method:\n" + method, PLAIN, offer())
+    assert str(refused.value).startswith(f"r.yaml:{line}: '{said}' is about the temperature, and the channel has no")
+    admitted("method:\n" + method, PLAIN, offer(chamber=True))
 
 
 @pytest.mark.parametrize(

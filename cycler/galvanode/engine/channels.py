@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from galvanode.cell import parse_cell
@@ -48,6 +48,8 @@ class Channels:
         self._compiler = compiler
         self._clock = clock
         self._closing = False
+        self._unfinished: frozenset[str] | None = None
+        """Runs that have not ended, by the store; None until it has been asked."""
         self._endings: set[asyncio.Task[None]] = set()
         table.update((name, Channel(item, self._wiring(item))) for name, item in bench.channels.items())
 
@@ -105,7 +107,7 @@ class Channels:
             state="paused" if paused else "queued",
             temperature=lambda: self._chambers.temperature(chamber),
             on_change=self._run_changed,
-            tag=f"{run_id}-{self._commits.journal.station}",
+            tag=self._tag(run_id),
         )
         channel.run = run
         channel.message = ""
@@ -115,20 +117,33 @@ class Channels:
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def end_forsaken(self, channel: str | None, reason: str, run: str | None = None) -> bool:
+    async def end_forsaken(self, channel: str | None, reason: str, run: str | None = None) -> list[str]:
         """End the unfinished runs that no channel carries out: those of a channel, or the one named.
 
-        Left in the store they would be taken up one day, on whatever cell is connected then.
+        Left in the store they would be taken up one day, on whatever cell is connected then. Returns the names of
+        the channels that they were on; what an instrument still carried out of them alone is stopped.
         """
         alive = {item.id for item in self._table.runs}
-        commits = [
-            RunCommit(record.id, [], None, "stopped", reason, self._clock.unix())
-            for record in await self._commits.write(self._commits.journal.unfinished)
-            if record.id not in alive and (record.channel == channel or record.id == run)
-        ]
-        if commits:
+        unfinished = await self._commits.write(self._commits.journal.unfinished)
+        ended = [item for item in unfinished if item.id not in alive and (item.channel == channel or item.id == run)]
+        if ended:
+            now = self._clock.unix()
+            commits = [RunCommit(record.id, [], None, "stopped", reason, now) for record in ended]
             await self._commits.write(self._commits.journal.commit, commits)
-        return bool(commits)
+        on = [record.channel for record in ended]
+        await self.stop_what_is_over([record for record in unfinished if record not in ended], on)
+        return on
+
+    async def stop_what_is_over(self, unfinished: Iterable[RunRecord], on: Iterable[str]) -> None:
+        """Stop what the instruments of these channels still carry out alone of runs that have ended.
+
+        An engine may die between writing down that a run has ended and stopping it; and a run that could not be
+        taken up goes on alone until somebody stops it.
+        """
+        self._unfinished = frozenset(record.id for record in unfinished)
+        channels = [channel for name in dict.fromkeys(on) if (channel := self._table.get(name)) is not None]
+        alone = [item for item in channels if item.wiring.sequencer is not None and item.run is None]
+        await asyncio.gather(*(self._greet(channel) for channel in alone))
 
     async def take_up(self, record: RunRecord) -> None:
         """Take up a run that an earlier engine left; what cannot be taken up is said and left as it is."""
@@ -217,6 +232,9 @@ class Channels:
         """
         try:
             await channel.wiring.make_safe(but_what_goes_on_alone=not channel.forsaken)
+            if not channel.forsaken and await self._carries_out_what_is_over(channel):
+                channel.forsaken = True
+                await channel.wiring.make_safe()
             channel.identities = await channel.wiring.identify()
         except LinkError as error:
             self._mark(channel, "lost", str(error))
@@ -226,6 +244,18 @@ class Channels:
             channel.state, channel.message, channel.forsaken = "idle", "", False
             return True
         return False
+
+    async def _carries_out_what_is_over(self, channel: Channel) -> bool:
+        """Tell whether an instrument has a run of this station that has ended; it may have ended there too."""
+        station = self._tag("")
+        if channel.wiring.sequencer is None or channel.run is not None or self._unfinished is None:
+            return False
+        tag = await channel.wiring.sequencer.attached()
+        return tag is not None and tag.endswith(station) and tag.removesuffix(station) not in self._unfinished
+
+    def _tag(self, run_id: str) -> str:
+        """Return what an instrument that outlives the host keeps of a run of this station."""
+        return f"{run_id}-{self._commits.journal.station}"
 
     def _mark(self, channel: Channel, state: Literal["unsafe", "lost"], message: str) -> None:
         was_idle = channel.state == "idle"

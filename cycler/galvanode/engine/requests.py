@@ -118,10 +118,17 @@ class Requests:
         return all(run.finished.is_set() for run in runs) and await self._commits.durable_within(DURABLE_WITHIN_S)
 
     async def _stop_forsaken(self, run: str) -> Stopped:
-        """End a run that no channel carries out, which is a matter of the store alone."""
-        if not await self._channels.end_forsaken(None, "stopped on request", run):
+        """End a run that no channel carries out: in the store, and on an instrument that goes on with it alone."""
+        on = await self._channels.end_forsaken(None, "stopped on request", run)
+        if not on:
             raise _not_under_way(run)
-        return Stopped(run=run, state="stopped", safe_unix_s=self._clock.unix(), durable=True)
+        channel = self._table.get(on[0])
+        if channel is None:
+            message = f"the bench has no channel {on[0]!r} any more"
+        else:
+            message = None if channel.state == "idle" else channel.message
+        safe_unix_s = self._clock.unix() if message is None else None
+        return Stopped(run=run, state="stopped", safe_unix_s=safe_unix_s, durable=True, message=message)
 
     # --- others ------------------------------------------------------------------------------------------
 

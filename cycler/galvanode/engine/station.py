@@ -53,6 +53,7 @@ class Station:
         await self._channels.start()
         await self._chambers.start()
         unfinished = await self.commits.write(self.commits.journal.unfinished)
+        await self._channels.stop_what_is_over(unfinished, self.table)
         for record in reversed(unfinished):  # the newest of a channel counts
             if self._resume:
                 await self._channels.take_up(record)

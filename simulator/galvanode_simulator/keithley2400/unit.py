@@ -326,7 +326,7 @@ class Keithley2400Unit(SourceMeasureUnit):
         self._remaining = self.arm_count * self.trigger_count
         self._armed = self.arm_source in ("BUS", "MAN", "TLIN")
         if not self._armed:
-            self._plan(max(self._now, self._free_at))
+            self._plan(self._ready_at())
 
     @property
     def running(self) -> bool:
@@ -343,7 +343,7 @@ class Keithley2400Unit(SourceMeasureUnit):
         if not self._armed:
             return False
         self._armed = False
-        self._plan(max(self._now, self._free_at))
+        self._plan(self._ready_at())
         return True
 
     def finish(self) -> None:
@@ -388,7 +388,8 @@ class Keithley2400Unit(SourceMeasureUnit):
             self.set_level(self.source_function, level)
         if self._unsettled:
             self._unsettled = False
-            start += self._auto_delay() if self.delay_auto else self.delay
+            if self._awaited:
+                start += self._auto_delay() if self.delay_auto else self.delay
         self._due = start
 
     def _auto_delay(self) -> float:
@@ -429,9 +430,7 @@ class Keithley2400Unit(SourceMeasureUnit):
             seen_volts, seen_amps = self._frozen(seen_volts, seen_amps)
         ohms = self._digits("RES", seen / amps if amps else OVERFLOW) if "RES" in self.measured else NOT_A_NUMBER
         status = self._status(limited, four_wire, (seen_volts, seen_amps, ohms))
-        if not self.freeze_time:
-            self._stamped = at
-        return Reading(self._stamped, seen_volts, seen_amps, ohms, status)
+        return Reading(self._stamp(at), seen_volts, seen_amps, ohms, status)
 
     def _digits(self, function: SenseFunction, true: float, noise: float = 0.0) -> float:
         """Return what is read of a quantity; one that is only sourced reads as it was programmed (18-50)."""

@@ -312,11 +312,10 @@ class Keithley2450Unit(SourceMeasureUnit):
         """Take ``count`` readings into a buffer, one after the other, and return the last one."""
         if self.run is not None:
             raise ScpiError(-213)
-        start = self._free_at
-        if start < self._now:
-            start = self._now
+        start = self._ready_at()
         if self._unsettled:
-            start += self._settling()
+            settling = self._settling()
+            start += settling if self._awaited else 0.0
         if start > self._now:
             self._go_to(start)
         record = self._reading(start)
@@ -369,9 +368,7 @@ class Keithley2450Unit(SourceMeasureUnit):
             flags |= IN_LIMIT
             if self.over_voltage is not None and self.over_voltage_acts():
                 flags |= OVER_VOLTAGE
-        if not self.freeze_time:
-            self._stamped = at
-        return Record(self._stamped, value, source, flags)
+        return Record(self._stamp(at), value, source, flags)
 
     # Trigger model
 
@@ -386,7 +383,7 @@ class Keithley2450Unit(SourceMeasureUnit):
             return
         kind, (amount, delay, buffer) = self.trigger_loop
         interval = max(delay + self._duration, _SHORTEST_LOOP_S)
-        start = max(self._now, self._free_at)
+        start = self._ready_at()
         self._due = start + interval
         if kind == "SIMPLELOOP":
             self.run = TriggerRun(buffer, interval, amount, math.inf)
@@ -405,7 +402,7 @@ class Keithley2450Unit(SourceMeasureUnit):
         self.set_level(sweep.function, sweep.levels[0])
         self.set_output(True)
         self.run = TriggerRun(sweep.buffer, 0.0, math.inf, math.inf, SweepRun(sweep))
-        self._await_point(sweep.delay, max(self._now, self._free_at))
+        self._await_point(sweep.delay, self._ready_at())
 
     def _await_point(self, delay: float | None, start: float) -> None:
         """Plan the reading of the level that has just been set."""

@@ -29,6 +29,8 @@ Conversion = tuple[float, float, float]
 OPEN: Drive = ("CURR", 0.0, math.inf)
 """The relay is open."""
 POWER_LINE_HZ = 50.0
+_BETWEEN_READINGS_S = 1e-3
+"""By which two readings differ in time at least, where nobody waits for either."""
 _GAIN_ERROR = 3e-5
 """Scatter of calibration, far inside the 0.01 % and more of the data sheets."""
 
@@ -71,6 +73,9 @@ class SourceMeasureUnit:
         """Up to when the cell has lived, and what the process clock said when it was looked at last."""
         self._free_at = self._now
         """When it will have done what it was told."""
+        self._awaited = False
+        """The link to it waits while it is at work. Nobody waits in process, where the time of a jumping clock stands
+        still meanwhile: there the cell must not live ahead of it, or charge would pass that nobody can count."""
         self._stamped = self._now
         self._due = math.inf
         """When the next reading of a running trigger model is complete."""
@@ -86,7 +91,8 @@ class SourceMeasureUnit:
         self._go_to(now)
 
     def busy(self) -> float:
-        """Seconds of process time until it has done what it was told."""
+        """Seconds of process time until it has done what it was told; whoever asks waits for so long."""
+        self._awaited = True
         return max(0.0, self._free_at - process_clock().now())
 
     def _go_to(self, time: float) -> None:
@@ -103,6 +109,16 @@ class SourceMeasureUnit:
     def _take_due(self) -> None:
         """Take the reading that is due, and say when the next one is."""
         self._due = math.inf
+
+    def _ready_at(self) -> float:
+        """When it can begin with something new."""
+        return max(self._now, self._free_at) if self._awaited else self._now
+
+    def _stamp(self, at: float) -> float:
+        """Return the time of a reading, which never stands still by itself."""
+        if not self.freeze_time:
+            self._stamped = max(at, self._stamped + _BETWEEN_READINGS_S)
+        return self._stamped
 
     def _spend(self, seconds: float) -> None:
         """Be at work for a time on top of what is under way."""

@@ -256,6 +256,7 @@ def test_an_endless_run_is_ended_by_abort(resistor_smu, clock):
 
 def test_the_buffer_fills_once_and_the_status_byte_tells(resistor_smu):
     say = resistor_smu.say
+    resistor_smu.interface.busy()  # as a served link asks
     say(":STAT:PRES;*CLS;*SRE 1;:STAT:MEAS:ENAB 512")
     say(SOURCE_CURRENT.format(1e-3) + ";:TRAC:POIN 5;FEED SENS;FEED:CONT NEXT;:TRIG:COUN 5;:FORM:ELEM CURR,TIME")
     assert say("*STB?") == "0"

@@ -46,7 +46,7 @@ def _check(laboratory: Laboratory, recipe: Recipe, start: float) -> None:
     assert not found, "\n".join([f"the cell begins at {start} V", recipe.text, *found])
 
 
-@pytest.mark.timeout(3600 if FULL else 60)
+@pytest.mark.timeout(3600 if FULL else 300)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

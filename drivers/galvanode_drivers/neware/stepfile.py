@@ -169,7 +169,10 @@ class _Writer:
             most = self._ratings.current * high
             raise CannotExpress(step.line, f"{abs(drive.power):g} W; this Neware channel has {most:g} W")
         if step.bounds.temperature_min is not None or step.bounds.temperature_max is not None:
-            raise CannotExpress(step.line, "a Neware channel without a sensor watches no temperature")
+            raise CannotExpress(
+                step.line,
+                "recipe or cell limit the temperature; a Neware channel has no sensor, and watches no temperature",
+            )
 
 
 def _direction(step: ScheduledStep, before: ScheduledStep | None) -> int:

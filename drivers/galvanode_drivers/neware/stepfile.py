@@ -32,6 +32,7 @@ from galvanode.instrument.schedule import (
 TICK_S = 0.1
 """A channel measures ten times a second; nothing shorter can be asked of it."""
 _DECIVOLT_MV, _MILLI = 1e4, 1e3
+_SAME_V = 1e-9
 _VERSION, _CLIENT = "17", "BTS Client 8.0.0.478(2024.06.24)(R3)"
 """Of the format that is written, which the instrument checks."""
 _NAMESPACE = uuid.UUID("6d0f1f6e-3a5e-5c8e-9d55-5f4b8c1f6f0a")
@@ -183,21 +184,24 @@ def _direction(step: ScheduledStep, before: ScheduledStep | None) -> int:
         case Power(power):
             return 1 if power > 0 else -1
         case Voltage():
-            return _direction_of_hold(step, before)
+            return _direction_of_hold(step, step.drive.voltage, before)
         case _:
             return 0
 
 
-def _direction_of_hold(step: ScheduledStep, before: ScheduledStep | None) -> int:
+def _direction_of_hold(step: ScheduledStep, voltage: float, before: ScheduledStep | None) -> int:
     signed = {_side(end) for end in step.ends if end.quantity == "current"}
     if len(signed) == 1 and 0 not in signed:
         return signed.pop()
     if before is not None and isinstance(before.drive, Current | Power):
-        return _direction(before, None)
+        sign = _direction(before, None)
+        reached = [sign * end.value for end in before.ends if end.quantity == "voltage"]
+        if reached and sign * voltage >= min(reached) - _SAME_V:  # the cell is not beyond: it ended there at the latest
+            return sign
     raise CannotExpress(
         step.line,
         "a Neware channel holds a voltage either by charging or by discharging, and the recipe does not tell which: "
-        "let the hold follow a charge or a discharge, or end it at a current",
+        "let the hold follow a charge or a discharge to that voltage, or end it at a current with its sign",
     )
 
 

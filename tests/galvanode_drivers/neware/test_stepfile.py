@@ -61,6 +61,25 @@ def test_a_hold_after_a_discharge_discharges():
     assert hold.kind is Kind.VOLTAGE_DISCHARGE
 
 
+def test_a_hold_beyond_the_end_of_the_step_before_goes_on_in_its_direction():
+    before = replace(DISCHARGE, ends=(HOUR, Ending("voltage", "<=", 2.5), Ending("voltage", "<=", 3.0)))
+    assert written(before, replace(HOLD, drive=Voltage(2.9, 1e-3)))[1].kind is Kind.VOLTAGE_DISCHARGE
+
+
+@pytest.mark.parametrize(
+    ("before", "volts"),
+    [
+        (CHARGE, 4.1),
+        (DISCHARGE, 2.6),
+        (replace(CHARGE, ends=(HOUR,)), 4.2),
+    ],
+)
+def test_a_hold_at_another_voltage_than_the_cell_was_brought_to_may_need_both_directions(before, volts):
+    hold = replace(HOLD, drive=Voltage(volts, 1e-3))
+    with pytest.raises(CannotExpress, match="does not tell which"):
+        written(before, hold)
+
+
 @pytest.mark.parametrize(
     ("taper", "kind"),
     [

@@ -65,7 +65,6 @@ class Run:
         self._wiring = wiring
         self._on_change = on_change
         self._resuming = position is not None
-        self._arrival = ExitStack()
         self._identities: list[Identity] = []
         self._book = Book(run_id, position or Position(), clock, wiring.auxiliaries)
         self._walk = Walk(program, self._book.position, self._book.note)
@@ -76,12 +75,11 @@ class Run:
     # --- what others ask of a run -------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin, in a task of its own.
-
-        It joins the clock here and not in its task, so that simulated time cannot pass in between.
-        """
-        self._arrival.enter_context(self._clock.actor())
-        self._summons.called(asyncio.get_running_loop().create_task(self._live(), name=f"run {self.id}"))
+        """Begin, in a task of its own. Simulated time stands still until that task joins the clock."""
+        arrival, loop = ExitStack(), asyncio.get_running_loop()
+        arrival.enter_context(self._clock.actor())
+        self._summons.called(loop.create_task(self._live(), name=f"run {self.id}"))
+        loop.call_soon(arrival.close)
 
     @property
     def can_pause(self) -> bool:
@@ -181,7 +179,6 @@ class Run:
             await self._make_safe()
             raise
         finally:
-            self._arrival.close()
             self._book.close_step(f"{self.state}: {self.end_reason}")
             if self.unsafe is not None:
                 state = "failed" if self.state == "completed" else self.state
@@ -198,7 +195,6 @@ class Run:
                 continue
             self._set_state("running")
             with self._clock.actor():
-                self._arrival.close()
                 await self._work()
             question = self.question
             if question is not None and not summons.asked:
@@ -211,7 +207,6 @@ class Run:
         """Hold the position until somebody says go. Raises ``Tripped`` if the channel is not safe."""
         if self.unsafe is not None:
             raise Tripped("it could not be paused safely")
-        self._arrival.close()
         self._workplace.reading = None
         if self.state != "paused":
             self._set_state("paused")

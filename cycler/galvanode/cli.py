@@ -334,7 +334,11 @@ def instruments_list(
         raise InvalidInput(f"{min(unknown)!r} is no installed family; expected one of {', '.join(known)}")
     table = Table("driver", "instruments", "role", "simulated")
     for name in names or known:
-        family = known[name]
+        try:
+            family = known[name]
+        except InvalidInput as error:
+            table.add_row(name, str(error), "-", "no")
+            continue
         table.add_row(name, family.title, family.role, "yes" if family.simulator else "no")
     out.print(table)
 

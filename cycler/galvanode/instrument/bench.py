@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from galvanode.document import Document, did_you_mean, listed, read_document, validate
 from galvanode.errors import InvalidInput
 from galvanode.instrument.family import Family, NoLink, Options, Role, families
-from galvanode.instrument.links.base import SIMULATOR_BACKEND, Place
+from galvanode.instrument.links.base import SIMULATOR_BACKEND, LinkError, Place
 from galvanode.instrument.roles import (
     Chamber,
     CyclerChannel,
@@ -58,7 +58,7 @@ class InstrumentEntry(BaseModel):
     driver: str
     resource: str | None = None
     """VISA resource name; a simulated instrument has one made from its name."""
-    timeout: Seconds | None = None
+    timeout: Annotated[Seconds, Field(gt=0)] | None = None
     setpoint: Kelvin | None = None
     """Temperature that a chamber is set to when the service starts."""
     options: dict[str, Any] | None = None
@@ -175,6 +175,7 @@ def read_bench(path: Path) -> Bench:
     for name, entry in file.instruments.items():
         found[name] = _family(document, name, entry, known)
         options[name] = _options(document, name, entry, found[name])
+    _check_places(document, file, options)
     bench = Bench(file.title, file.visa, file.instruments, found, options, file.channels, document)
     if not file.channels:
         return replace(bench, channels=_default_channels(bench))
@@ -195,7 +196,24 @@ def _family(document: Document, name: str, entry: InstrumentEntry, known: Mappin
     if entry.resource is None and entry.simulated is None:
         message = f"instrument {name!r} needs a 'resource', such as 'TCPIP::10.0.0.5::5025::SOCKET'"
         raise document.error(place, message, key=True)
-    return known[entry.driver]
+    try:
+        family = known[entry.driver]
+    except InvalidInput as error:
+        raise document.error((*place, "driver"), error.message) from error
+    if entry.setpoint is not None and family.role != "chamber":
+        raise document.error((*place, "setpoint"), f"{name!r} ({family.name}) is no chamber and has no 'setpoint'")
+    return family
+
+
+def _check_places(document: Document, file: _BenchFile, options: Mapping[str, Options]) -> None:
+    """Refuse two names for one instrument: what one does, the other would not know of."""
+    names = [name for name, entry in file.instruments.items() if entry.resource is not None]
+    for number, name in enumerate(names):
+        for other in names[:number]:
+            places = [(file.instruments[one].resource or "").upper() for one in (name, other)]
+            if places[0] == places[1] and options[name] == options[other]:
+                message = f"{name!r} has the resource and the options of {other!r}; expected an instrument of its own"
+                raise document.error(("instruments", name, "resource"), message)
 
 
 def _options(document: Document, name: str, entry: InstrumentEntry, family: Family) -> Options:
@@ -226,6 +244,9 @@ def _default_channels(bench: Bench) -> dict[str, ChannelEntry]:
 def _check_channel(bench: Bench, name: str, channel: ChannelEntry, users: dict[Reference, str]) -> None:
     """Refuse a channel without a drive, and one whose instruments are not there, not of that kind, or taken."""
     place = ("channels", name)
+    if "/" in name or not name.isprintable():
+        message = f"channel {name!r}: expected a name that can be printed, without '/'"
+        raise bench.document.error(place, message, key=True)
     if not channel.instruments:
         message = f"channel {name!r} has nothing to drive its cell; expected a 'cycler', an 'analyzer' or both"
         raise bench.document.error(place, message, key=True)
@@ -300,12 +321,15 @@ class OpenBench:
 
 
 def open_bench(bench: Bench, seed: int = 0) -> OpenBench:
-    """Make the drivers of a bench. Real instruments are reached with the first message."""
+    """Make the drivers of a bench. Real instruments are reached with the first message. Raises ``InvalidInput``."""
     units: dict[str, Unit] = {}
     for name, family in bench.families.items():
         options = bench.options[name]
         place = Place(bench.resource(name), bench.backend(name, seed), bench.instruments[name].timeout)
-        link = family.link(options).open(name, place)
+        try:
+            link = family.link(options).open(name, place)
+        except LinkError as error:  # nobody is reached yet: it is the name of the place
+            raise bench.document.error(("instruments", name, "resource"), str(error)) from error
         units[name] = unit = family.load_driver()(link, options)
         link.identify_by(unit.identify)
     return _with_channels(bench, units)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -125,12 +125,20 @@ class Family:
         return found or ("",)
 
     def load_driver(self) -> Driver:
-        """Import the driver class."""
-        return _load(self.driver)
+        """Import the driver class. Raises ``InvalidInput`` where that cannot be done."""
+        return self._load(self.driver)
 
     def load_simulator(self) -> Any:
-        """Import the ``UnitSimulator``; None if the family has none."""
-        return None if self.simulator is None else _load(self.simulator)
+        """Import the ``UnitSimulator``; None if the family has none. Raises ``InvalidInput``."""
+        return None if self.simulator is None else self._load(self.simulator)
+
+    def _load(self, target: str) -> Any:
+        module, _, name = target.partition(":")
+        try:
+            return getattr(import_module(module), name)
+        except Exception as error:  # whatever a module does while it is imported
+            message = f"{target!r}, of the instrument family {self.name!r}, cannot be loaded: {error!r}"
+            raise InvalidInput(message) from error
 
 
 class FamiliesIn(Mapping[str, Family]):
@@ -171,7 +179,12 @@ class Families(Mapping[str, Family]):
         sources = self._sources[name]
         if len(sources) > 1:
             raise InvalidInput(f"several packages bring an instrument family {name!r}: {', '.join(sources)}")
-        family = self._mappings[sources[0]][name]
+        try:
+            family: Any = self._mappings[sources[0]][name]
+        except Exception as error:  # whatever a module does while it is imported
+            raise InvalidInput(f"the instrument family {name!r} of {sources[0]} cannot be loaded: {error!r}") from error
+        if not isinstance(family, Family):
+            raise InvalidInput(f"{sources[0]} brings {family!r} under the name {name!r}; expected a Family")
         if family.name != name:
             raise InvalidInput(f"{sources[0]} brings the family {family.name!r} under the name {name!r}")
         return family
@@ -194,22 +207,24 @@ def _found_on(path: tuple[str, ...]) -> Families:
     sources: dict[str, Mapping[str, Family]] = {}
     for entry in entry_points(group=GROUP):
         try:
-            loaded = entry.load()
+            sources[_source_of(entry)] = _by_name(entry.name, entry.load())
         except Exception:  # whatever a package does while it is imported, the others' cells must be reached
             logger.exception("the instrument families of %s cannot be loaded", _source_of(entry))
-            continue
-        sources[_source_of(entry)] = {entry.name: loaded} if isinstance(loaded, Family) else loaded
     return Families(sources)
+
+
+def _by_name(name: str, loaded: Any) -> Mapping[str, Family]:
+    """Return what an entry point loads as families by name. Raises ``TypeError`` for what is none of both."""
+    if isinstance(loaded, Family):
+        return {name: loaded}
+    if isinstance(loaded, Mapping) and all(isinstance(key, str) for key in cast("Mapping[Any, Any]", loaded)):
+        return cast("Mapping[str, Family]", loaded)
+    raise TypeError(f"{loaded!r} is neither a Family nor a mapping of families by name")
 
 
 def _source_of(entry: EntryPoint) -> str:
     package = entry.dist.name if entry.dist is not None else entry.module
     return f"{package} ({entry.name} = {entry.value})"
-
-
-def _load(target: str) -> Any:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
 
 
 class NoLink:

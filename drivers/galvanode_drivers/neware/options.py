@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from galvanode.instrument.family import Options
 from galvanode.units import Amps, Volts
@@ -40,3 +40,9 @@ class NewareOptions(Options):
     """The same folder as the server's computer calls it, ``D:\\galvanode``; left out where it is called the same."""
     backup: str | None = None
     r"""Folder of the server's computer where the server keeps its own copy of every test, ``D:\tests``."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.voltage_min >= self.voltage_max:
+            raise ValueError("expected a 'voltage_min' below 'voltage_max'")
+        return self

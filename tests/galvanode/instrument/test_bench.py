@@ -90,6 +90,11 @@ async def test_opening_a_bench_of_real_instruments_reaches_none(tmp_path: Path) 
         (OVEN.replace("baud_rate", "bode_rate"), "", "'bode_rate'.*did you mean 'baud_rate'"),
         (SMU.replace("keithley2450", "keithley2451"), "", "'driver' is 'keithley2451'; expected one of"),
         (SMU.replace("resource: 'TCPIP::10.0.0.5::5025::SOCKET'", ""), "", "needs a 'resource'"),
+        (SMU + SMU.replace("smu", "same"), "", "'same' has the resource and the options of 'smu'"),
+        (SMU.replace("resource", "timeout: 0 s, resource"), "", "'smu.timeout' is '0 s'; expected a value greater"),
+        (SMU.replace("resource", "setpoint: 25 degC, resource"), "", "'smu' .* is no chamber and has no 'setpoint'"),
+        (SMU, "  a/b: {cycler: smu}\n", "channel 'a/b': expected a name that can be printed, without '/'"),
+        (SMU, '  "a\\nb": {cycler: smu}\n', "expected a name that can be printed"),
     ],
 )
 def test_what_does_not_hold_together_is_refused_with_its_place(
@@ -97,4 +102,12 @@ def test_what_does_not_hold_together_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(InvalidInput, match=words) as refused:
         bench(tmp_path, instruments, channels)
+    assert refused.value.line
+
+
+@pytest.mark.parametrize("place", ["nonsense", "TCPIP::10.0.0.5::99999::SOCKET", "TCPIP::10.0.0.5::port::SOCKET"])
+def test_a_resource_that_is_none_is_refused_with_its_place_when_the_bench_is_opened(tmp_path: Path, place: str) -> None:
+    read = bench(tmp_path, BOX.replace("TCPIP::10.0.0.9::502::SOCKET", place))
+    with pytest.raises(InvalidInput, match=r"box \(.*\) cannot be reached") as refused:
+        open_bench(read)
     assert refused.value.line

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -64,3 +66,43 @@ def test_a_package_that_cannot_be_imported_is_left_out_and_told(
     assert "broken" not in found
     assert "keithley2450" in found
     assert "broken-lab (broken = broken_lab:FAMILY)" in caplog.text
+
+
+@pytest.mark.parametrize("loaded", ["None", "'espec'", "[1, 2]", "{3: 4}", "__import__('math')"])
+def test_what_is_no_family_is_left_out_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loaded: str
+):
+    info = tmp_path / "odd_lab-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-lab\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[galvanode.families]\nodd = odd_lab:FAMILY\n")
+    (tmp_path / "odd_lab.py").write_text(f"FAMILY = {loaded}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd_lab", raising=False)
+    with caplog.at_level(logging.ERROR):
+        found = families()
+    assert found["keithley2450"].name == "keithley2450"
+    assert "odd-lab (odd = odd_lab:FAMILY)" in caplog.text
+    assert "neither a Family nor a mapping" in caplog.text
+
+
+def test_a_family_that_cannot_be_imported_is_refused_by_name_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "poor_lab" / "poor").mkdir(parents=True)
+    (tmp_path / "poor_lab" / "__init__.py").write_text("")
+    (tmp_path / "poor_lab" / "poor" / "__init__.py").write_text("raise RuntimeError('no such library')")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = Families({"acme": FamiliesIn("poor_lab", [str(tmp_path / "poor_lab")])})
+    with pytest.raises(InvalidInput, match=r"'poor' of acme cannot be loaded: .*no such library"):
+        found["poor"]
+    with pytest.raises(InvalidInput, match="brings 3 under the name 'a'"):
+        Families({"acme": {"a": cast(Any, 3)}})["a"]
+
+
+@pytest.mark.parametrize("target", ["no_such_module:Driver", "math:Driver", "math"])
+def test_a_driver_or_simulator_that_cannot_be_imported_is_named(target: str):
+    broken = replace(FAMILY, driver=target, simulator=target)
+    for load in (broken.load_driver, broken.load_simulator):
+        with pytest.raises(InvalidInput, match=f"'{target}', of the instrument family 'espec', cannot be loaded"):
+            load()

@@ -109,7 +109,7 @@ class TcpStream:
         try:
             async with asyncio.timeout(self._timeout_s):
                 transport, _ = await loop.create_connection(lambda: received, self._host, self._port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last: a name that no host can have
             problem = "no connection in time" if isinstance(error, TimeoutError) else error
             raise LinkError(f"{self._name} ({self._resource}) cannot be reached: {problem}") from error
         self._transport, self._received = transport, received
@@ -289,6 +289,8 @@ def open_stream(name: str, place: Place, timeout_s: float, line: SerialLine) -> 
     except rname.InvalidResourceName as error:
         raise unreachable(name, place.resource, error) from error
     if isinstance(resource, rname.TCPIPSocket):
+        if not (resource.port.isdecimal() and 0 < int(resource.port) < 65536):
+            raise LinkError(f"{name} ({place.resource}) cannot be reached: {resource.port!r} is no port, 1 to 65535")
         return TcpStream(name, place.resource, resource.host_address, int(resource.port), timeout_s)
     return ThreadStream(name, place, timeout_s, line)
 

@@ -121,6 +121,8 @@ class _Maker:
         return tuple(made)
 
     def _step(self, at: int, step: Step) -> ScheduledStep:
+        if step.instrument == "analyzer":
+            raise CannotExpress(step.line, f"{step.name} is for an analyzer; {_ALONE} carries out every step")
         value = self._values(step.line)
         number = len(self.instructions) + 1
         self.instructions[number] = at
@@ -208,10 +210,23 @@ def _refuse(instruction: Instruction) -> None:
 
 
 def _end(step: Step, end: End, value: Callable[[Operand], float]) -> Ending:
+    if (more := _beside_its_test(end)) is not None:
+        raise CannotExpress(step.line, f"'{end.text}' {more}, which {_ALONE} cannot do")
     condition = end.plain
     if condition is None or (quantity := _quantity(condition)) is None:
         raise CannotExpress(step.line, f"'{end.text}' ends a step, which {_ALONE} cannot tell")
     return Ending(quantity, condition.comparison, value(condition.value), end.text)
+
+
+def _beside_its_test(end: End) -> str | None:
+    """Tell what an end asks for beside that its test holds; None where it leads on at once, whenever that is."""
+    if end.then.do != "next":
+        return f"leads to '{end.then.do}'"
+    if end.held_s:
+        return f"must hold for {end.held_s:g} s"
+    if end.not_before_s is not None or end.by_s is not None:
+        return "must come within a given time"
+    return None
 
 
 def _quantity(

@@ -69,14 +69,14 @@ def _node_modules(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The default suite; what follows ``--`` goes to pytest."""
+    """The default suite on every core; what follows ``--`` goes to pytest, ``-n 0`` for one core and a debugger."""
     _python(session, "pytest", *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that take tens of seconds each."""
-    _python(session, "pytest", "-q", "-m", "slow", "--timeout", "600", *session.posargs)
+    """The tests that take tens of seconds each, one after the other: some of them measure times."""
+    _python(session, "pytest", "-q", "-n", "0", "-m", "slow", "--timeout", "600", *session.posargs)
 
 
 @nox.session(venv_backend="venv")

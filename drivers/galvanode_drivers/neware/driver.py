@@ -90,8 +90,9 @@ class Neware:
         with self.link.urgent():
             await self._log_in()
             addresses = [await self.address(number) for number in range(1, self.options.channels + 1)]
-            states = await self.now(addresses)
-            at_work = [where for where, state in zip(addresses, states, strict=True) if state.status not in _OVER]
+            states = dict(zip(addresses, await self.now(addresses), strict=True))
+            not_seen = {channel.number for channel in self._channels.values() if channel.start_not_seen}
+            at_work = [where for where, state in states.items() if state.status not in _OVER or where.chlid in not_seen]
             if at_work:
                 await self.stop(at_work)
 
@@ -147,7 +148,7 @@ class Neware:
             path = folder / f"{name}.xml"
             Path(written).chmod(0o644)  # the server may be another user; the folder says who may look
             Path(written).replace(path)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter: a name that no folder can have
             raise InstrumentError(f"{self.name}: no step file can be written to {folder}: {error}") from error
         if self.options.step_files_at_server is None:
             return str(path.resolve())
@@ -175,6 +176,8 @@ class NewareChannel:
         self._tag: str | None = None
         self._test = 0
         """The server's number of the test; 0 until it is known."""
+        self.start_not_seen = False
+        """A start was sent that the server has not told of: what it says of before proves nothing."""
 
     @property
     def name(self) -> str:
@@ -205,6 +208,7 @@ class NewareChannel:
             raise InstrumentError(f"{self.name} is {state.status!r}{whose}; it can be started when it is not at work")
         path = self.unit.keep_step_file(file, f"{self.unit.name}-{self.number}-{_as_name(tag)}")
         question = protocol.start(address, path, tag, self.unit.options.backup)
+        self.start_not_seen = True
         (started,) = await self.unit.ask(question, protocol.accepted("start", 1))
         if not started:
             raise InstrumentError(
@@ -212,6 +216,7 @@ class NewareChannel:
                 "says what it does not like"
             )
         await self._see_tag(tag)
+        self.start_not_seen = False
         self._file, self._tag, self._test = file, tag, 0
 
     async def attached(self) -> str | None:
@@ -226,7 +231,9 @@ class NewareChannel:
         """Return the records after that, a thousand at most. Raises ``InstrumentError``, ``LinkError``."""
         if self._tag is None:
             raise InstrumentError(f"{self.name}: nothing is followed")
-        state = await self._now()  # before the count: what is over now has no more records than are counted then
+        state = await self._now(
+            self._tag
+        )  # before the count: what is over now has no more records than are counted then
         if state.barcode != self._tag:
             raise InstrumentError(
                 f"{self.name}: {state.barcode!r} was started on it in the place of {self._tag!r}; its records are lost"
@@ -244,8 +251,9 @@ class NewareChannel:
         """Stop the channel, verified by read-back. Raises ``UnsafeState``."""
         address = await self.unit.address(self.number)
         (state,) = await self.unit.now([address])
-        if state.status not in _OVER:  # whatever it is
+        if self.start_not_seen or state.status not in _OVER:  # whatever it is
             await self.unit.stop([address])
+        self.start_not_seen = False
 
     async def make_safe(self) -> None:
         """Stop the channel, whatever runs there, verified by read-back. Raises ``UnsafeState``."""
@@ -265,9 +273,14 @@ class NewareChannel:
             await asyncio.sleep(_READ_BACK_S)
         raise InstrumentError(f"{self.name}: started as {tag!r}, and the server tells the barcode {told!r}")
 
-    async def _now(self) -> Now:
-        (state,) = await self.unit.now([await self.unit.address(self.number)])
-        if state.status not in _OVER and state.status not in _AT_WORK:
+    async def _now(self, tag: str | None = None) -> Now:
+        """Ask what it does. What this driver does not know, or has not started, is believed when it is told twice."""
+        address = await self.unit.address(self.number)
+        (state,) = await self.unit.now([address])
+        if not _is_known(state) or tag not in (None, state.barcode):
+            self.unit.link.distrust(f"{state.status!r} with the barcode {state.barcode!r} was not expected")
+            (state,) = await self.unit.now([address])
+        if not _is_known(state):
             raise InstrumentError(f"{self.name} is {state.status!r}, which this driver does not know")
         return state
 
@@ -309,6 +322,10 @@ class NewareChannel:
             raise InstrumentError(f"{self.name}: record {row.number} is of step {row.step}, which was not handed over")
         begins = before is None or before.step != row.step or row.time_s <= before.time_s
         return Record(row.number, number, begins, row.time_s, row.voltage, row.current, row.charge, row.energy)
+
+
+def _is_known(state: Now) -> bool:
+    return state.status in _OVER or state.status in _AT_WORK
 
 
 def _as_name(tag: str) -> str:

@@ -6,6 +6,7 @@ in some. ``ValueError`` is a reply that does not fit the question.
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -253,6 +254,6 @@ def _integer(item: ET.Element, name: str) -> int:
 
 
 def _number(item: ET.Element, name: str) -> float:
-    """A number; 0 for one that is not there or says ``--``, as where nothing is at work."""
-    text = item.get(name, "--")
-    return 0.0 if text == "--" else float(text)
+    """A number; NaN for ``--``, as where nothing is at work: what is not told is not 0."""
+    text = item.get(name, "")
+    return math.nan if text == "--" else float(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import nullcontext
@@ -62,6 +63,7 @@ class Link:
     def __init__(self, interface: NewareInterface) -> None:
         self.interface = interface
         self.sent: list[str] = []
+        self.distrusted: list[str] = []
         self.instead: Callable[[str], bytes | None] = lambda message: None
 
     def identify_by(self, identify: Callable[[], Awaitable[Identity]]) -> None:
@@ -69,6 +71,10 @@ class Link:
 
     def recognise(self, identity: Identity) -> Identity:
         return identity
+
+    def distrust(self, reason: str) -> Unfit:
+        self.distrusted.append(reason)
+        return Unfit(reason)
 
     def urgent(self) -> nullcontext[None]:
         return nullcontext()
@@ -329,9 +335,10 @@ async def test_the_server_may_call_the_folder_by_another_name(tmp_path, box):
 
 
 async def test_a_folder_that_cannot_be_written_is_told(box):
-    nowhere = Box(box.clock, Path("/proc/nowhere"))
-    with pytest.raises(InstrumentError, match="no step file can be written to"):
-        await started(nowhere)
+    for folder in ("/proc/nowhere", "no\0where"):
+        nowhere = Box(box.clock, Path(folder))
+        with pytest.raises(InstrumentError, match="no step file can be written to"):
+            await started(nowhere)
 
 
 async def test_identity_is_the_unit_of_the_server(box):
@@ -398,6 +405,55 @@ async def test_an_unknown_status_is_told_and_stopped_all_the_same(box):
         await channel.follow(0)
     await channel.stop()
     assert box.channels[1].status == "stop"
+
+
+@pytest.mark.parametrize("safe", [lambda box: box.driver.channel("1").make_safe(), lambda box: box.driver.make_safe()])
+async def test_after_a_lost_start_a_state_that_is_told_late_proves_nothing(box, safe):
+    """The server tells what was before the start, as it may for some seconds: the channel is stopped all the same."""
+
+    def late(message: str) -> bytes | None:
+        answer = box.link.interface.receive(message.encode())
+        if "<cmd>start<" in message:
+            raise LinkTimeout("no answer")
+        return answer.replace(b'"working"', b'"finish"').replace(b'"run-1"', b'""')
+
+    box.link.instead = late
+    with pytest.raises(LinkError):
+        await started(box)
+    assert box.channels[1].status == "working"
+    await safe(box)
+    assert box.channels[1].status == "stop"
+
+
+@pytest.mark.parametrize("change", [(b'"working"', b'"wogking"'), (b'"run-1"', b'"run-9"')])
+async def test_one_garbled_answer_does_not_end_a_run(box, change):
+    channel = await started(box)
+    times = 1
+
+    def garbled(message: str) -> bytes | None:
+        nonlocal times
+        if "<cmd>inquire<" not in message or times == 0:
+            return None
+        times -= 1
+        return box.link.interface.receive(message.encode()).replace(*change)
+
+    box.link.instead = garbled
+    assert (await channel.follow(0)).state == "running"
+    assert times == 0
+    assert "was not expected" in box.link.distrusted[0]
+
+
+@pytest.mark.parametrize("name", ["volt", "curr", "cap"])
+async def test_what_a_record_does_not_tell_is_not_0(box, name):
+    channel = await started(box)
+    box.pass_time(1000.0)
+    box.link.instead = lambda message: (
+        re.sub(rf' {name}="[^"]*"'.encode(), f' {name}="--"'.encode(), box.link.interface.receive(message.encode()))
+        if "<cmd>download<" in message
+        else None
+    )
+    record = (await channel.follow(0)).records[-1]
+    assert math.isnan({"volt": record.voltage, "curr": record.current, "cap": record.charge}[name])
 
 
 async def test_a_lost_start_is_found_again_by_its_tag(box):

@@ -197,6 +197,10 @@ class _Workshop:
                     return self._air(channel.chamber, self._at())
         return None
 
+    def mistake(self, message: str, *place: str) -> Exception:
+        """Return the error for what stands at ``place`` below the settings."""
+        return self._bench.document.error(self._at(*place), message)
+
     def _at(self, *place: str) -> tuple[str, ...]:
         return ("instruments", self.name, "simulated", *place)
 

@@ -126,6 +126,10 @@ class Workshop(Protocol[SettingsT_co]):
         """Return what tells the temperature around the cell, K: of the chamber chosen, or else of the channel's."""
         ...
 
+    def mistake(self, message: str, *place: str) -> Exception:
+        """Return the error to raise for what stands at ``place`` below the settings."""
+        ...
+
 
 @dataclass(frozen=True)
 class UnitSimulator(Generic[SettingsT]):

@@ -86,6 +86,14 @@ def test_a_mistake_is_reported_with_its_place(tmp_path, simulated, culprit, word
     assert (refused.value.line, refused.value.column) == (3, line.index(culprit) + 1)
 
 
+def test_a_cell_at_a_channel_that_the_unit_has_not_is_a_mistake(tmp_path):
+    simulated = "{cell: capacitor, channels: {3: {cell: capacitor}}}"
+    line = f"  box: {{driver: neware, options: {{current: 5 mA, channels: 2}}, simulated: {simulated}}}\n"
+    with pytest.raises(InvalidInput, match="there is no channel '3'; expected '1' to '2'") as refused:
+        build(tmp_path, line)
+    assert refused.value.line == 3
+
+
 @pytest.mark.parametrize("path", sorted((PROTOCOLS / "benches").glob("*.yaml")), ids=lambda path: path.name)
 def test_the_benches_that_come_with_the_program_can_be_built(path):
     assert read_and_build(path)

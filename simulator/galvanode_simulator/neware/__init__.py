@@ -67,6 +67,9 @@ class NewareUnit:
 
 def _build(workshop: Workshop[SimulatedNeware]) -> SimulatedUnit:
     count = int(workshop.options.get("channels", 8))
+    for address in workshop.settings.channels:
+        if address not in map(str, range(1, count + 1)):
+            raise workshop.mistake(f"there is no channel {address!r}; expected '1' to '{count}'", "channels", address)
     channels = {number: _channel(workshop, number) for number in range(1, count + 1)}
     unit = NewareUnit(channels)
     devid = workshop.options.get("devid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from galvanode.testing import SimulatedBench
@@ -52,7 +53,13 @@ def test_a_step_of_a_script_begins_when_the_last_has_ended(recipe: str, tmp_path
     with SimulatedBench(tmp_path, bench=tmp_path / "bench.yaml") as bench:
         run = bench.run(tmp_path / "recipe.yaml", cell=tmp_path / "cell.yaml")
         assert run.state == "completed", run.told()
-        steps = run.steps
+        steps, samples = run.steps, run.samples
     gaps = [later.started_s - sooner.started_s - sooner.duration_s for sooner, later in itertools.pairwise(steps)]
     assert max(gaps) < 0.1
     assert min(gaps) >= 0.0
+    times = samples["Test Time / s"].to_numpy()
+    impedance = ~np.isnan(samples["Frequency / Hz"].to_numpy(zero_copy_only=False).astype(float))
+    for step in steps:
+        within = (times >= step.started_s - 1e-6) & (times <= step.started_s + step.duration_s + 1e-6)
+        if not impedance[within].any():  # the first point of a spectrum is one when it has been measured
+            assert times[within][0] - step.started_s < 0.1

@@ -1,4 +1,8 @@
-"""What an instrument that runs a whole step by itself is asked to do, and what it sends back. SI units."""
+"""What an instrument that runs a whole step by itself is asked to do, and what it sends back. SI units.
+
+What is held or swept is sampled as the task begins, within 0.1 s or with the first interval if that is shorter, then
+after each interval. Cut-offs act on every sample.
+"""
 
 from __future__ import annotations
 

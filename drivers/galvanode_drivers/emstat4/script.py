@@ -3,6 +3,9 @@
 Every script switches the cell off under ``on_finished:``, which is carried out at its end and after an abort,
 but not after an error (manual 1.8, 10.1): then the driver does it. Cut-offs act on the instrument, after each
 sample; the sample that meets one is still sent.
+
+A measurement loop sends its first sample after one interval. So that a task has one at its start, what is held is
+measured by the same loop three times: for a moment, to the end of the first interval, and for the rest.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ _VOLTAGE_MARGIN, _CURRENT_MARGIN = 5e-3, 0.01
 _MULTIPLE = 1e-6
 _LONGEST_UNWATCHED_S = 1.0
 """Between samples that are further apart, the cut-offs are looked at this often."""
+_FIRST_S = 10e-3
+"""When a task's first sample is due. Where samples are closer than twice this, the first of them comes as soon."""
 _SQRT2 = math.sqrt(2.0)
 _POTENTIAL = "add_meas(0 ab potential)"
 """The applied potential says nothing of what the cell has: under overload they differ."""
@@ -57,6 +62,26 @@ class Plan(NamedTuple):
     script: list[str]
     ends: tuple[End, ...]
     samples: int
+
+
+class _Grid(NamedTuple):
+    """When something that is held is measured: s, and one of ``every`` measurements is sent."""
+
+    interval: float
+    duration: float
+    every: int
+    samples: int
+    """That are sent, without the one at the start."""
+
+    @property
+    def starts(self) -> bool:
+        """Whether a sample at the start is sent beside those of the grid."""
+        return _has_start(self.interval)
+
+    @property
+    def names(self) -> list[str]:
+        """Variables that measuring so needs."""
+        return [*(["count"] if self.every > 1 else []), *(["pass", "interval", "span"] if self.starts else [])]
 
 
 SAFE = [
@@ -140,51 +165,42 @@ class _Writer:
     # Tasks
 
     def _open_circuit(self, task: OpenCircuit) -> Plan:
-        interval, every, samples = self._times(task.interval_s, task.duration_s)
+        grid = self._grid(task.interval_s, task.duration_s)
         lines = [
-            *self._settings(self.model.mode, _bandwidth(interval)),
+            *self._settings(self.model.mode, _bandwidth(grid.interval, grid.starts)),
             *self._potential_range(),
             "cell_off",
-            "timer_start",
-            f"meas_loop_ocp potential {_part(interval)} {_whole(task.duration_s)}",
-            *self._sample(every=every),
-            "endloop",
+            *self._held("meas_loop_ocp potential", grid),
         ]
-        return self._plan(_counter(every), lines, samples)
+        return self._plan(grid.names, lines, grid.samples + grid.starts)
 
     def _hold_current(self, task: HoldCurrent) -> Plan:
         self._needs_galvanostat()
         amps = self._current(task.current)
-        interval, every, samples = self._times(task.interval_s, task.duration_s)
+        grid = self._grid(task.interval_s, task.duration_s)
         lines = [
-            *self._settings(6, _bandwidth(interval)),
+            *self._settings(6, _bandwidth(grid.interval, grid.starts)),
             *self._potential_range(),
             f"set_range db {literal(abs(task.current))}",
             f"set_i {amps}",
             "cell_on",
-            "timer_start",
-            f"meas_loop_cp potential current {amps} {_part(interval)} {_whole(task.duration_s)}",
-            *self._sample(every=every),
-            "endloop",
+            *self._held(f"meas_loop_cp potential current {amps}", grid),
         ]
-        return self._plan(_counter(every), lines, samples)
+        return self._plan(grid.names, lines, grid.samples + grid.starts)
 
     def _hold_voltage(self, task: HoldVoltage) -> Plan:
         volts = self._potential(task.voltage)
-        interval, every, samples = self._times(task.interval_s, task.duration_s)
+        grid = self._grid(task.interval_s, task.duration_s)
         lines = [
-            *self._settings(self.model.mode, _bandwidth(interval)),
+            *self._settings(self.model.mode, _bandwidth(grid.interval, grid.starts)),
             f"set_range_minmax da {volts} {volts}",
             *self._potential_range(),
             *self._current_limit(task.current_limit),
             f"set_e {volts}",
             "cell_on",
-            "timer_start",
-            f"meas_loop_ca applied current {volts} {_part(interval)} {_whole(task.duration_s)} {_POTENTIAL}",
-            *self._sample(every=every),
-            "endloop",
+            *self._held(f"meas_loop_ca applied current {volts}", grid, _POTENTIAL),
         ]
-        return self._plan([*_counter(every), "applied"], lines, samples)
+        return self._plan([*grid.names, "applied"], lines, grid.samples + grid.starts)
 
     def _sweep(self, task: Sweep) -> Plan:
         vertices = task.vertices
@@ -193,43 +209,56 @@ class _Writer:
         literals = [self._potential(volts) for volts in vertices]
         if not (0 < task.step < math.inf and 0 < task.rate < math.inf and task.cycles >= 1):
             raise OutOfRange(f"{task}: expected a step, a rate and a number of cycles above zero")
-        self._interval(task.step / task.rate)
+        interval = task.step / task.rate
+        self._interval(interval)
+        first = int(_has_start(interval))
         low, high = min(vertices), max(vertices)
         if high - low > self.model.window:
             raise OutOfRange(
                 f"{high - low:g} V from end to end; {self.model.name} spans {self.model.window:g} V at most"
             )
         lines = [
-            *self._settings(self.model.mode, _bandwidth(task.step / task.rate)),
+            *self._settings(self.model.mode, _bandwidth(interval, first > 0)),
             f"set_range_minmax da {literal(low)} {literal(high)}",
             *self._potential_range(),
             *self._current_limit(task.current_limit),
             f"set_e {literals[0]}",
             "cell_on",
             "timer_start",
+            *(self._first_of_sweep(literals[0], interval) if first else []),
         ]
         spans = [abs(b - a) for a, b in itertools.pairwise(vertices)]
         closed = len(vertices) in (3, 4) and vertices[0] == vertices[-1]
         if closed and all(_is_multiple(span, task.step) for span in spans):
-            first, second, third = (*literals[:3],)
+            begin, there, back = literals[:3]
             scans = f" nscans({task.cycles}i)" if task.cycles > 1 else ""
             lines += [
-                f"meas_loop_cv applied current {first} {second} {third} {literal(task.step)} {literal(task.rate)}"
+                f"meas_loop_cv applied current {begin} {there} {back} {literal(task.step)} {literal(task.rate)}"
                 f" {_POTENTIAL}{scans}",
                 *self._sample(),
                 "endloop",
             ]
-            return self._plan(["applied"], lines, task.cycles * round(sum(spans) / task.step) + 1)
+            return self._plan(["applied"], lines, task.cycles * round(sum(spans) / task.step) + 1 + first)
         legs, samples = self._legs(task)
         if task.cycles == 1:
-            return self._plan(["applied"], [*lines, *legs], samples)
+            return self._plan(["applied"], [*lines, *legs], samples + first)
         lines += [
             f"loop cycle < {task.cycles}i",
             *(f"    {line}" for line in legs),
             "    add_var cycle 1i",
             "endloop",
         ]
-        return self._plan(["applied", "cycle"], lines, task.cycles * samples)
+        return self._plan(["applied", "cycle"], lines, task.cycles * samples + first)
+
+    def _first_of_sweep(self, volts: str, interval: float) -> list[str]:
+        """A sample at the first vertex, where the sweep then spends its first interval."""
+        moment = literal(_FIRST_S)
+        return [
+            f"meas_loop_ca applied current {volts} {moment} {moment} {_POTENTIAL}",
+            *self._sample(),
+            "endloop",
+            f"set_max_bandwidth {literal(_bandwidth(interval))}",
+        ]
 
     def _legs(self, task: Sweep) -> tuple[list[str], int]:
         """A linear sweep from vertex to vertex, in equal steps that reach it, and how many samples that makes.
@@ -300,7 +329,7 @@ class _Writer:
         script = [
             *(f"var {name}" for name in ("time", "potential", "current", "stop", *names)),
             "store_var current 0 ba",
-            *(f"store_var {name} 0i ja" for name in ("stop", "count", "cycle") if name in ("stop", *names)),
+            *(f"store_var {name} 0i ja" for name in ("stop", "count", "cycle", "pass") if name in ("stop", *names)),
             "set_pgstat_chan 0",
             *lines,
             "on_finished:",
@@ -325,6 +354,37 @@ class _Writer:
             self._thresholds.append(bound)
         highest = literal(min(limit, self.model.current))
         return [f"set_range ba {highest}", f"set_autoranging ba {literal(_LOWEST_CURRENT)} {highest}"]
+
+    def _held(self, loop: str, grid: _Grid, options: str = "") -> list[str]:
+        """Measure what is held: at the start, after each interval, and so at the very end of the duration.
+
+        The timer says how long the first interval still is: all times are counted from the start.
+        """
+        tail = f" {options}" if options else ""
+        if not grid.starts:
+            times = f"{_part(grid.interval)} {_whole(grid.duration)}"
+            return ["timer_start", f"{loop} {times}{tail}", *self._sample(every=grid.every), "endloop"]
+        several = grid.samples * grid.every > 1
+        return [
+            *([f"store_var count {grid.every - 1}i ja"] if grid.every > 1 else []),
+            f"store_var interval {literal(_FIRST_S)} eb",
+            "copy_var interval span",
+            "timer_start",
+            f"loop pass < {3 if several else 2}i",
+            f"    {loop} interval span{tail}",
+            *(f"    {line}" for line in self._sample(every=grid.every)),
+            "    endloop",
+            "    add_var pass 1i",
+            f"    store_var interval {_part(grid.interval)} eb",
+            "    if pass == 1i",
+            f"        set_max_bandwidth {literal(_bandwidth(grid.interval))}",
+            "        timer_get time",
+            "        sub_var interval time",
+            "        copy_var interval span",
+            *(["    else", f"        store_var span {_whole(grid.duration - grid.interval)} eb"] if several else []),
+            "    endif",
+            "endloop",
+        ]
 
     def _sample(self, *results: str, every: int = 1) -> list[str]:
         """Look at the cut-offs, and send one sample out of so many, or the one that meets a cut-off.
@@ -357,8 +417,8 @@ class _Writer:
         lines += ["if stop == 1i", "    abort", "endif"]
         return [f"    {line}" for line in lines]
 
-    def _times(self, interval: float, duration: float) -> tuple[float, int, int]:
-        """Interval, of how many one is sent, and how many are: the last comes at the very end of the duration."""
+    def _grid(self, interval: float, duration: float) -> _Grid:
+        """The interval that is asked for or a little less: the last sample comes at the very end of the duration."""
         if not 0 < duration < math.inf:
             raise OutOfRange(f"{duration:g} s; expected a duration above 0")
         self._interval(interval)
@@ -369,7 +429,7 @@ class _Writer:
             raise OutOfRange(
                 f"{duration:g} s is shorter than the shortest interval, {self.model.shortest_interval:g} s"
             )
-        return exact, every, samples
+        return _Grid(exact, duration, every, samples)
 
     def _interval(self, seconds: float) -> None:
         if not self.model.shortest_interval <= seconds < math.inf:
@@ -396,8 +456,8 @@ class _Writer:
             raise OutOfRange(f"{self.model.name} has no galvanostat: it cannot hold a current")
 
 
-def _counter(every: int) -> list[str]:
-    return ["count"] if every > 1 else []
+def _has_start(interval: float) -> bool:
+    return interval >= 2 * _FIRST_S
 
 
 def _part(value: float) -> str:
@@ -410,8 +470,10 @@ def _whole(value: float) -> str:
     return literal(value, ROUND_UP)
 
 
-def _bandwidth(interval: float) -> float:
-    return min(float(f"{_BANDWIDTH_BY_INTERVAL / interval:.4g}"), _LARGEST_BANDWIDTH)
+def _bandwidth(interval: float, starts: bool = False) -> float:
+    """Bandwidth for samples so far apart, or before them for the one at the start."""
+    shortest = _FIRST_S if starts else interval
+    return min(float(f"{_BANDWIDTH_BY_INTERVAL / shortest:.4g}"), _LARGEST_BANDWIDTH)
 
 
 def _is_multiple(span: float, step: float) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from galvanode.instrument.roles import Envelope, OutOfRange
@@ -19,10 +20,10 @@ from galvanode.instrument.tasks import (
     OpenCircuit,
     Sweep,
 )
-from galvanode_drivers.emstat4.protocol import MODELS
-from galvanode_drivers.emstat4.script import SAFE, literal, write
+from galvanode_drivers.emstat4.protocol import MODELS, Model, decode
+from galvanode_drivers.emstat4.script import SAFE, Plan, literal, write
+from galvanode_simulator.methodscript import Machine, Value, parse
 from galvanode_simulator.methodscript import literal as meaning
-from galvanode_simulator.methodscript import parse
 
 HR, LR, PICO, NEXUS = (MODELS[key] for key in ("es4_hr", "es4_lr", "espico", "nexus1"))
 ENVELOPE = Envelope(-2.0, 5.0, 0.1)
@@ -100,7 +101,7 @@ def test_a_cut_off_stands_in_the_loop_with_its_value(
     value: float, written: str, quantity: Any, name: str, comparison: Any
 ):
     plan = write(HoldCurrent(1e-3, 10.0, 0.5), (Cutoff(quantity, comparison, value),), ENVELOPE, HR)
-    assert f"    if {name} {comparison} {written}" in plan.script
+    assert f"if {name} {comparison} {written}" in [line.strip() for line in plan.script]
     assert plan.ends[0] == (Cutoff(quantity, comparison, value), None)
 
 
@@ -114,26 +115,77 @@ def test_the_envelope_stands_in_every_loop_with_a_margin_for_noise():
 def test_a_current_limit_is_a_range_and_a_cut_off():
     plan = write(HoldVoltage(1.0, 0.002, 10.0, 0.5), (), ENVELOPE, HR)
     assert "set_autoranging ba 1n 2m" in plan.script
-    assert "    elseif current >= 2m" in plan.script
-    assert "    elseif current <= -2m" in plan.script
+    lines = [line.strip() for line in plan.script]
+    assert "elseif current >= 2m" in lines
+    assert "elseif current <= -2m" in lines
 
 
 def test_a_limit_beyond_the_instrument_is_the_instruments_own():
     assert "set_autoranging ba 1n 200m" in write(HoldVoltage(1.0, 1.05, 10.0, 0.5), (), ENVELOPE, HR).script
 
 
-@given(st.floats(0.01, 1e4), st.floats(0.1, 100.0))
-def test_the_last_sample_comes_at_the_very_end(duration: float, interval: float):
-    plan = write(OpenCircuit(duration, interval), (), ENVELOPE, HR)
-    (line,) = [line for line in plan.script if line.startswith("meas_loop")]
-    written_interval, written_duration = (meaning(text) for text in line.split()[2:4])
-    assert written_interval <= interval * (1 + 1e-6)
-    assert written_duration == pytest.approx(duration, rel=1e-6)
-    samples = math.floor(written_duration / written_interval + 1e-9)
-    sent = [int(line.split()[3].rstrip("i")) for line in plan.script if line.strip().startswith("if count >=")] or [1]
-    assert samples == plan.samples * sent[0]
-    assert written_interval <= 1.0 + 1e-6  # cut-offs are looked at this often, whatever is sent
-    assert samples * written_interval == pytest.approx(duration, rel=1e-5, abs=written_interval * 1e-3)
+def carried_out(task: Any, model: Model = HR) -> tuple[Plan, list[float], list[float]]:
+    """A plan, the times of the samples that its script sends, and how long each measurement took, s."""
+    plan = write(task, (), ENVELOPE, model)
+    apertures: list[float] = []
+
+    def measure(kind: str, aperture: float) -> Value:
+        apertures.append(aperture)
+        return Value(0.0, kind)
+
+    held_current, on = isinstance(task, HoldCurrent), not isinstance(task, OpenCircuit)
+    unit = Mock(galvanostat=held_current, cell_is_on=on, freeze_time=False, measure=measure)
+    unit.set_point.return_value = Value(0.0, "da")
+    lines: list[str] = []
+    machine = Machine(parse(plan.script), unit, lines.append)
+    for time in machine.run():
+        machine.state.now = time
+    times = [item.value for line in lines if line.startswith("P") for item in decode(line) if item.kind == "eb"]
+    return plan, times, apertures
+
+
+COMMANDS_S = 2e-3
+"""More than the commands of a task take that come between two measurement loops."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(["open circuit", "current", "voltage"]), st.floats(0.02, 100.0), st.floats(0.2, 40.0))
+@example("current", 0.1, 10.0)
+@example("voltage", 1.0, 25.0)
+@example("open circuit", 3.0, 1.0)
+@example("current", 8.0, 112.5)
+def test_what_is_held_is_sampled_at_its_start_after_each_interval_and_at_its_very_end(
+    what: str, interval: float, intervals: float
+):
+    duration = interval * intervals
+    plan, times, apertures = carried_out(
+        {
+            "open circuit": OpenCircuit(duration, interval),
+            "current": HoldCurrent(0.01, duration, interval),
+            "voltage": HoldVoltage(1.0, 0.05, duration, interval),
+        }[what]
+    )
+    assert len(times) == plan.samples
+    assert times[0] <= 0.02 + COMMANDS_S
+    assert max(apertures) <= 1.0 + 1e-6  # cut-offs are looked at this often, whatever is sent
+    count = math.ceil(intervals - 1e-6)
+    grid = [duration * n / count for n in range(1, count + 1)]
+    assert times[-count:] == pytest.approx(grid, rel=1e-5, abs=COMMANDS_S)
+    assert len(times) <= count + 1
+
+
+@pytest.mark.parametrize("cycles", [1, 3])
+@pytest.mark.parametrize("vertices", [(0.0, 0.5), (0.0, 0.5, 0.0), (0.0, 0.5, -0.5, 0.2, 0.0)])
+def test_a_sweep_is_sampled_at_its_start(vertices: tuple[float, ...], cycles: int):
+    plan, times, _ = carried_out(Sweep(vertices, 0.01, 0.05, 0.01, cycles))
+    assert len(times) == plan.samples
+    assert times[0] <= 0.02
+    assert times[1] == pytest.approx(5.0, abs=0.02)
+
+
+def test_samples_that_are_close_have_none_beside_them():
+    _, times, _ = carried_out(HoldCurrent(0.01, 0.05, 0.01))
+    assert times == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05], abs=1e-3)
 
 
 @given(
@@ -145,7 +197,7 @@ def test_the_last_sample_comes_at_the_very_end(duration: float, interval: float)
 def test_a_sweep_reaches_every_vertex(tenths: list[int], step: float):
     vertices = tuple(n / 10 for n in tenths)
     plan = write(Sweep(vertices, 0.01, step, 0.01), (), Envelope(-5, 5, 0.1), HR)
-    loops = [line.split() for line in plan.script if "meas_loop" in line]
+    loops = [line.split() for line in plan.script if "meas_loop_lsv" in line or "meas_loop_cv" in line]
     if loops[0][0] == "meas_loop_cv":
         return
     assert len(loops) == len(vertices) - 1

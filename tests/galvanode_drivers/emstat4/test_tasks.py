@@ -78,6 +78,22 @@ async def test_a_cut_off_acts_on_the_instrument_at_zero_and_on_either_side(
     assert bound.is_off()
 
 
+@pytest.mark.parametrize(
+    ("task", "cutoff"),
+    [
+        (HoldCurrent(0.001, 3600.0, 60.0), Cutoff("voltage", ">=", 0.5)),
+        (HoldVoltage(1.0, 0.01, 3600.0, 60.0), Cutoff("current", ">=", 0.5e-3)),
+        (Sweep((1.0, 0.0), 1e-4, 1e-3, 0.01), Cutoff("voltage", ">=", 0.5)),
+    ],
+)
+async def test_a_cut_off_acts_on_the_sample_at_the_start(task: Task, cutoff: Cutoff, bound_to: Open):
+    bound = bound_to(NAME)
+    got = await done(bound, task, cutoff)
+    assert [item.instrument_time for item in got.items] == pytest.approx([0.01], abs=1e-3)
+    assert got.ended_by == cutoff
+    assert bound.is_off()
+
+
 async def test_a_current_limit_ends_a_held_voltage_and_is_told(bound_to: Open):
     bound = bound_to(NAME)
     got = await done(bound, HoldVoltage(1.0, 0.0002, 60.0, 0.5))
@@ -100,7 +116,7 @@ async def test_an_error_of_the_script_is_told_in_words_after_the_cell_is_off_and
     bound.tap.device.play(Fault(kind="scpi_error", code=0x0032), True)
     bound.clock.pass_time(5.0)
     got = await bound.channel.collect()
-    assert len(got.items) == 2
+    assert len(got.items) == 3
     assert not got.finished
     with pytest.raises(InstrumentError, match=r"0032.*overload.*'meas_loop"):
         await bound.channel.collect()
@@ -134,7 +150,7 @@ async def test_at_full_simulated_speed_a_day_passes_in_seconds(bound_to: Open):
             while not (got := await driver.collect()).finished:
                 count += len(got.items)
                 await clock.sleep_until(clock.now() + 600.0)
-        assert count + len(got.items) == 1440
+        assert count + len(got.items) == 1441
     finally:
         install_clock(bound.clock)  # type: ignore[arg-type]
 
@@ -159,7 +175,7 @@ async def test_over_a_serial_line_in_real_time(speed: float, bound_to: Open):
                     break
                 assert time.monotonic() - began < 3.0
             assert time.monotonic() - began == pytest.approx(0.6, abs=0.25)
-            assert len(items) == 6
+            assert len(items) == 7
             assert items[-1].current == pytest.approx(0.001, rel=2e-3)
             assert not bound.instrument.model.cell_is_on
             await driver.start(LONG)

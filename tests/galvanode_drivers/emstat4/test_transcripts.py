@@ -17,7 +17,7 @@ def verbs() -> dict[str, Verb]:
     prepare, collect, safe = call("prepare", ENVELOPE), call("collect"), call("make_safe")
 
     def task(*arguments: Any) -> Verb:
-        return after(prepare, call("start", *arguments), passing(1.0), collect)
+        return after(prepare, call("start", *arguments), passing(1.1), collect)
 
     return {
         "identify": call("identify"),

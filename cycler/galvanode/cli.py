@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -224,6 +225,14 @@ def serve(
     _run(serve_bench(bench=bench, data_dir=data, host=host, port=port, speed=_speed(speed), seed=seed))
 
 
+def _opened(log: Path) -> TextIO:
+    """Open a file to append to. Raises ``InvalidInput``."""
+    try:
+        return log.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--log {log} cannot be written: {error.strerror}") from error
+
+
 @app.command()
 def simulate(
     bench: Annotated[Path, typer.Argument(help="Bench file, or the name of one in the library.")],
@@ -250,7 +259,7 @@ def simulate(
             typer.echo(line)
 
     async def until_ended() -> None:
-        with sys.stderr if log is None else log.open("a", encoding="utf-8") as events:
+        with contextlib.nullcontext(sys.stderr) if log is None else _opened(log) as events:
             serving = asyncio.ensure_future(serve_instruments(find_file(bench, "benches"), factor, seed, ready, events))
             ending = ending_signals()
             await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)

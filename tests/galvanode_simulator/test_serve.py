@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import io
 import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -129,3 +131,19 @@ async def test_an_instrument_may_be_on_a_serial_line(bench):
     bench.write_text(BENCH.replace("simulated: {}", "simulated: {link: serial}"))
     async with serving(bench) as (instruments, _):
         assert instruments["chamber"]["resource"].startswith("ASRL/dev/")
+
+
+@pytest.mark.parametrize(
+    ("driver", "log", "says"),
+    [
+        ("keithley2451", (), "bench.yaml:3:17: 'driver' is 'keithley2451'"),
+        ("keithley2450", ("--log", "nowhere/log"), "--log nowhere/log cannot be written: No such file or directory"),
+    ],
+)
+def test_the_command_says_on_the_terminal_what_it_refuses(tmp_path, driver, log, says):
+    (tmp_path / "bench.yaml").write_text(
+        f"title: t\ninstruments:\n  smu: {{driver: {driver}, simulated: {{cell: resistor}}}}\n"
+    )
+    command = [sys.executable, "-m", "galvanode", "simulate", "bench.yaml", *log]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, says in ended.stderr) == (2, True), ended.stderr

@@ -27,6 +27,8 @@ READ_ATTEMPTS = 3
 _LATE_S = 0.1
 """Real seconds by which a reading may start late before that is recorded."""
 _OPEN_CIRCUIT_S = 2.0
+_SOON_S = 0.05
+"""So long after its end a measurement of the rest voltage is looked at for the first time."""
 _MOST_LOOKS = 30
 
 
@@ -173,8 +175,9 @@ class Workplace:
         analyzer = self.wiring.the_analyzer
         await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
         readings: list[Reading] = []
-        for _ in range(_MOST_LOOKS):
-            await self.summons.sleep(self.clock.now() + _OPEN_CIRCUIT_S / 2)
+        due = self.clock.now() + _OPEN_CIRCUIT_S + _SOON_S
+        for look in range(_MOST_LOOKS):
+            await self.summons.sleep(due + look * _OPEN_CIRCUIT_S / 2)
             collected = await analyzer.collect()
             readings += [item for item in collected.items if isinstance(item, Reading)]
             if collected.finished:

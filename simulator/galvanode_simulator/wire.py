@@ -61,7 +61,7 @@ class Worker(Protocol):
 
         A device carries out a message when it gets it, as of the time at which it will have done so. A link to
         another process holds the answer, and every message after it, until then. A host in the same process does
-        not wait: there, the instrument's own time goes ahead of the process clock by as much.
+        not wait, and nobody asks.
         """
         ...
 
@@ -98,6 +98,8 @@ class Wire:
         self._ending = len(self.framer().ending)
         self._talker = device if isinstance(device, Talker) else None
         self._worker = device if isinstance(device, Worker) else None
+        self.served = False
+        """It leads to another process: what the instrument takes its time over is waited for."""
         self._free_at = 0.0
         self._started = process_clock().now()
         self._faults = [ActiveFault(fault) for fault in faults]
@@ -164,7 +166,7 @@ class Wire:
 
     def _receive(self, message: bytes) -> bytes:
         """Hand a message to the device, and note how long it will be at work on it."""
-        if self._worker is None:
+        if self._worker is None or not self.served:
             return self.device.receive(message)
         before = self._worker.busy()
         reply = self.device.receive(message)

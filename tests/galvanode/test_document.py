@@ -107,10 +107,10 @@ def test_what_no_file_of_ours_needs_is_refused_with_its_place(text, line, column
     ids=["laughs", "lists", "dashes", "maps", "quotes", "keys", "nodes", "scalar", "size", "and", "percent"],
 )
 def test_a_yaml_bomb_costs_little(text):
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(InvalidInput):
         parse_document(text, "bomb")
-    assert time.perf_counter() - began < 8
+    assert time.process_time() - began < 8
 
 
 @pytest.mark.parametrize("text", ["&" + "a" * 5000, "!" + "a" * 5000 + " x", "a: *" + "b" * 5000, "%" * 5000])

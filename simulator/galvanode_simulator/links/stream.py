@@ -20,6 +20,7 @@ class ReplyStream:
 
     def __init__(self, wire: Wire, send: Callable[[bytes], None], hang_up: Callable[[], None]) -> None:
         self._wire = wire
+        wire.served = True
         self._send = send
         self._hang_up = hang_up
         self._framer = wire.framer()

@@ -406,9 +406,9 @@ def test_very_many_ways_back_are_bounded_in_no_time():
     for _ in range(3000):
         here = len(items)
         items += [rest(1.0), branch(here + 3), goto(max(0, here - 30), at_most=2)]
-    began = time.perf_counter()
+    began = time.process_time()
     found = of(*items)
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
     assert found.duration_s.low == 3000.0
     assert 3000.0 < found.duration_s.high <= 3000.0 * (1 + 2 * 3000)
     few = items[: 3 * 20]

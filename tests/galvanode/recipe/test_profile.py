@@ -220,9 +220,9 @@ def test_a_file_is_bounded(tmp_path, monkeypatch):
 
 def test_a_hundred_thousand_rows_are_read_at_once(tmp_path):
     csv = "time_s,current_mA\n" + "".join(f"{row},{row % 7}\n" for row in range(100_000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(beside(tmp_path, csv).times) == 100_000
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
 
 
 @pytest.mark.parametrize("name", ["../p.csv", "/etc/p.csv", "a/p.csv", "C:\\p.csv", "p.txt", ".csv", "..csv/x", "p"])

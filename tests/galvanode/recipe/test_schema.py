@@ -258,7 +258,7 @@ def test_a_detector_is_a_condition(name):
 
 @pytest.mark.parametrize("text", ["(" * 500, "voltage and " * 41, "1" * 500, "- " * 250, "abs(" * 125, "$a + " * 100])
 def test_no_text_keeps_a_pattern_busy(text):
-    began = time.perf_counter()
+    began = time.process_time()
     for pattern in (patterns.condition(), patterns.test(), patterns.value("voltage", POTENTIAL)):
         re.search(pattern, text[:500])
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -82,6 +82,8 @@ def submission_of(recipe: str) -> Submission:
     return Submission(cell.replace("-", "_"), path, FOLDER / "cells" / f"{cell}.yaml", dict(SHORT.get(recipe, {})))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_each_kind_of_recipe_runs_to_its_end_all_at_once_on_one_station(tmp_path: Path):
     submissions = [submission_of(recipe) for recipe in QUICK]
     assert len({each.channel for each in submissions}) == len(QUICK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from galvanode.store.journal import Journal
 from galvanode.store.read import Store
 from galvanode.store.records import RunRecord
 
+_REPORT_EVERY_S = 0.5
 _LOOK_EVERY_S = 0.01
 """Real time between looks at a run under way; an answer to a question takes as long."""
 
@@ -71,16 +73,21 @@ class Rehearsal:
         """
         run = (await self.station.ask(submission.request)).run
         store = Store(self.data_dir)
+        told = 0.0
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            status = await self.station.ask(Status())
-            state = next(item for item in status.channels if item.name == submission.channel)
-            if state.run == run:
-                if (question := self._question_of(run)) is not None:
-                    await self._answer(run, question, answer)
-                report(state)
-            elif (record := store.run(run)).state in FINISHED:
-                return record
+            if self.station.table.run(run) is None:
+                if (record := store.run(run)).state in FINISHED:
+                    return record
+                continue
+            if (question := self._question_of(run)) is not None:
+                await self._answer(run, question, answer)
+            if time.monotonic() - told > _REPORT_EVERY_S:  # the state of every channel is dear, and runs wait for it
+                status = await self.station.ask(Status())
+                told = time.monotonic()
+                state = next(item for item in status.channels if item.name == submission.channel)
+                if state.run == run:
+                    report(state)
 
     def _question_of(self, run: str) -> Ask | None:
         """Return what a run waits for."""

@@ -83,9 +83,6 @@ def submission_of(recipe: str) -> Submission:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    run=False, reason="open defect: commits of several runs at full speed stop at 9,805 s of process time"
-)
 @pytest.mark.timeout(600)
 async def test_each_kind_of_recipe_runs_to_its_end_all_at_once_on_one_station(tmp_path: Path):
     submissions = [submission_of(recipe) for recipe in QUICK]

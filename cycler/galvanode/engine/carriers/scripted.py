@@ -71,7 +71,7 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
 
 async def _follow(watch: Watch, task: Task, cutoffs: tuple[Cutoff, ...], workplace: Workplace) -> _Ended:
     """Take what a task streams until it has ended on the instrument or the step has to end."""
-    expected, looks = expected_s(task), _Looks(watch.step.poll_s, planned_s(task), bool(cutoffs))
+    expected, looks = expected_s(task), Looks(watch.step.poll_s, planned_s(task), bool(cutoffs))
     clock, analyzer, step = workplace.clock, workplace.wiring.the_analyzer, watch.step
     began, began_unix = clock.now(), clock.unix()
     failures = 0
@@ -101,7 +101,7 @@ async def _follow(watch: Watch, task: Task, cutoffs: tuple[Cutoff, ...], workpla
             raise Tripped(f"the instrument has not ended its task within {expected:.0f} s")
 
 
-class _Looks:
+class Looks:
     """When to look what a task has sent: as the recipe asks, and soon after it may have ended.
 
     Between two tasks the cell is off and nothing is recorded, so the next one must not wait for a poll.
@@ -113,9 +113,10 @@ class _Looks:
         self._any_time = planned is None or may_end_early
 
     def after(self, elapsed: float) -> float:
-        """Return when to look next, s after the task began, once ``elapsed`` has passed."""
+        """Return when to look next, s after the task began, once ``elapsed`` has passed: always later than now."""
         overdue = elapsed - self._planned
-        if overdue >= 0:
+        # A clock read back is a rounding error short of what was slept until: that is due, or nothing would move on.
+        if overdue >= -_SOONEST_S:
             return elapsed + min(self._poll_s, max(_SOONEST_S, 0.5 * overdue))
         soon = max(_SOONEST_S, _SHARE * elapsed) if self._any_time else self._poll_s
         return min(elapsed + min(self._poll_s, soon), self._planned)

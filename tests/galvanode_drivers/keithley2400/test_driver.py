@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -236,13 +237,17 @@ async def test_time_goes_on_when_the_instruments_timer_begins_anew(at: Make):
     assert times == pytest.approx([30_000.0 * number for number in range(1, 7)], abs=1.0)
 
 
-async def test_reference_and_zero_are_measured_once_a_minute(at: Make):
+async def test_reference_and_zero_are_measured_once_a_minute_and_before_the_reading_that_they_are_for(at: Make):
     smu = at()
     await smu.driver.prepare(ENVELOPE)
-    await smu.driver.source_current(1e-3)
-    zeroed: list[float] = []
+    await smu.driver.source_current(1e-3)  # measures them as well
+    seconds, zeroed, stamps = 7.0, [smu.clock.now()], []
     smu.unit.autozero_once = lambda: zeroed.append(smu.clock.now())
-    for _ in range(25):
-        smu.clock.pass_time(10.0)
-        await smu.driver.read()
-    assert zeroed == [90.0, 160.0, 230.0]
+    for _ in range(40):
+        smu.clock.pass_time(seconds)
+        stamps.append((await smu.driver.read()).instrument_time)
+    since_the_last = [later - earlier for earlier, later in pairwise(zeroed)]
+    assert len(since_the_last) == 3
+    # One reading says that a minute is over, and they are measured with the next one.
+    assert all(60.0 <= passed <= 60.0 + 3 * seconds for passed in since_the_last), since_the_last
+    assert stamps == pytest.approx([seconds * number for number in range(1, 41)], abs=0.1)

@@ -15,7 +15,7 @@ import pytest
 import pyvisa
 
 from galvanode.instrument.links.base import SIMULATOR_BACKEND, AnotherInstrument, LinkError, LinkTimeout, Place
-from galvanode.instrument.links.lines import LineLink, Lines, ThreadedLines
+from galvanode.instrument.links.lines import LineLink, Lines, SocketLines
 from galvanode.instrument.roles import Identity
 from galvanode_simulator.wire import Wire
 
@@ -25,6 +25,28 @@ Answer = Callable[[str], Awaitable[str | None]]
 
 def open_line(name: str, backend: str, resource: str, settings: Lines) -> LineLink:
     return settings.open(name, Place(resource, backend))
+
+
+@asynccontextmanager
+async def listening(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """Serve each connection until the link hangs up or ``serve`` returns; yields the VISA resource name."""
+    serving: set[asyncio.Task[None] | None] = set()
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError):  # the link hangs up whenever it does not believe
+            await serve(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+
+    socket = await asyncio.start_server(connection, "127.0.0.1", 0)
+    try:
+        yield f"TCPIP::127.0.0.1::{socket.sockets[0].getsockname()[1]}::SOCKET"
+    finally:
+        socket.close()
+        await asyncio.gather(*(task for task in serving if task is not None))
 
 
 @asynccontextmanager
@@ -40,14 +62,9 @@ async def server(answer: Answer) -> AsyncIterator[tuple[str, list[str]]]:
             if reply is None:
                 break
             writer.write(reply.encode())
-        writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    try:
-        yield f"TCPIP::127.0.0.1::{port}::SOCKET", heard
-    finally:
-        listening.close()
+    async with listening(serve) as resource:
+        yield resource, heard
 
 
 async def echo(text: str) -> str:
@@ -127,7 +144,7 @@ async def test_one_slow_instrument_does_not_delay_another():
     async with server(slow) as (slow_resource, _), server(echo) as (fast_resource, _):
         slow_link = open_line("slow", "@py", slow_resource, SETTINGS)
         fast_link = open_line("fast", "@py", fast_resource, SETTINGS)
-        assert isinstance(fast_link, ThreadedLines)
+        assert isinstance(fast_link, SocketLines)
         waiting = asyncio.create_task(slow_link.query("x"))
         await asyncio.sleep(0)
         for _ in range(20):
@@ -174,17 +191,14 @@ async def instrument(*serials: str) -> AsyncIterator[tuple[LineLink, list[str]]]
             if text == "die":
                 break
             writer.write(f"{serial if text == 'who' else text.upper()}\n".encode())
-        writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    link = SETTINGS.open("smu", Place(f"TCPIP::127.0.0.1::{port}::SOCKET"))
-    link.identify_by(ask_serial(link))
-    try:
-        yield link, heard
-    finally:
-        await link.close()
-        listening.close()
+    async with listening(serve) as resource:
+        link = SETTINGS.open("smu", Place(resource))
+        link.identify_by(ask_serial(link))
+        try:
+            yield link, heard
+        finally:
+            await link.close()
 
 
 async def test_after_a_reopening_the_identity_is_asked_before_anything_else():
@@ -264,7 +278,6 @@ async def talker() -> AsyncIterator[tuple[str, Callable[[bytes], Awaitable[None]
             connected.set_result(writer)
         while await reader.readline():
             writer.write(b"answer\n")
-        writer.close()
 
     async def speak(data: bytes) -> None:
         writer = await connected
@@ -272,16 +285,8 @@ async def talker() -> AsyncIterator[tuple[str, Callable[[bytes], Awaitable[None]
         await writer.drain()
         await asyncio.sleep(0.05)
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    try:
-        yield f"TCPIP::127.0.0.1::{port}::SOCKET", speak
-    finally:
-        listening.close()
-        if connected.done():
-            connected.result().close()
-            with contextlib.suppress(ConnectionError):  # the link hangs up on what it has not asked for
-                await connected.result().wait_closed()
+    async with listening(serve) as resource:
+        yield resource, speak
 
 
 async def test_lines_that_have_arrived_are_taken_without_waiting_and_the_rest_of_one_later():

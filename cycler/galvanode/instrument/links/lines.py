@@ -1,8 +1,9 @@
-"""Text lines over VISA: GPIB, USB, VXI-11, sockets and serial lines, with any terminator.
+"""Text lines over whatever has a VISA resource name, with any terminator.
 
-PyVISA blocks and is not safe across threads, so a session to a real instrument owns one thread: its calls
-queue up there, and a slow instrument delays nobody else. Sessions of the in-process simulator answer in
-microseconds and are called where they are.
+PyVISA blocks and is not safe across threads, so a session to an instrument on GPIB, USB, VXI-11 or a serial line
+owns one thread: its calls queue up there, and a slow instrument delays nobody else. A plain socket needs neither
+VISA nor a thread: many of them are asked side by side in the event loop. Sessions of the in-process simulator
+answer in microseconds and are called where they are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
 from galvanode.instrument.links.base import GuardedLink, Link, LinkError, LinkTimeout, Place, Unfit
+from galvanode.instrument.links.stream import HungUp, StreamLink, is_socket
 from galvanode.instrument.links.visa import (
     CHUNK,
     NINE_SIX_EIGHT_N_ONE,
@@ -35,6 +37,8 @@ from galvanode.instrument.links.visa import (
 )
 
 T = TypeVar("T")
+LONGEST = 16 * 2**20
+"""Bytes after which an answer that does not end is given up."""
 
 
 class LineLink(Link, Protocol):
@@ -72,7 +76,9 @@ class Lines:
 
     def open(self, name: str, place: Place) -> LineLink:
         """Return the link."""
-        return InlineLines(name, place, self) if place.in_process else ThreadedLines(name, place, self)
+        if place.in_process:
+            return InlineLines(name, place, self)
+        return SocketLines(name, place, self) if is_socket(place.resource) else ThreadedLines(name, place, self)
 
 
 class _LeftOver(Unfit):
@@ -94,6 +100,17 @@ class _Buffer:
             return None
         self.bytes = rest
         return line.decode(self._encoding)
+
+    def cut(self, come: bytes, ended: bool) -> tuple[str, bytes] | None:
+        """Take the line that is an answer out of what has come for it, see ``stream.Cut``."""
+        line, ending, rest = come.partition(self._ending)
+        if ending:
+            return line.decode(self._encoding), rest
+        if ended and come:
+            raise ValueError("it was cut short")
+        if len(come) > LONGEST:
+            raise ValueError(f"no end within {LONGEST} bytes")
+        return None
 
     def all(self) -> list[str]:
         """Take out every complete line."""
@@ -216,8 +233,70 @@ class InlineLines(GuardedLink):
         close_session(self._session)
 
 
+class SocketLines(StreamLink):
+    """A socket to an instrument outside this process, in the event loop."""
+
+    def __init__(self, name: str, place: Place, settings: Lines) -> None:
+        super().__init__(name, place, settings.timeout_s, settings.serial)
+        self._encoding = settings.encoding
+        self._write_ending = settings.write_termination
+        self._buffer = _Buffer(settings)
+        """What came unasked: lines that a running task sends."""
+
+    async def query(self, message: str) -> str:
+        """Send a message and return its one-line answer."""
+        return await self._exchange(self._encoded(message), self._buffer.cut)
+
+    async def write(self, message: str) -> None:
+        """Send a message that has no answer."""
+        await self._tell(self._encoded(message))
+
+    async def read_line(self) -> str:
+        """Return the next line."""
+        async with self._turn:
+            await self._ready()
+            deadline = time.monotonic() + self._timeout_s
+            while (line := self._buffer.next()) is None:
+                await self._take_more(max(0.0, deadline - time.monotonic()))
+            return line
+
+    async def read_lines(self) -> list[str]:
+        """Return the complete lines that have arrived."""
+        async with self._turn:
+            await self._ready()
+            if not await self._stream.unread():
+                return self._buffer.all()
+            try:
+                await self._take_more(0.0)
+            except HungUp:
+                if lines := self._buffer.all():  # what it said before it hung up
+                    return lines
+                raise
+            return self._buffer.all()
+
+    async def _take_more(self, within_s: float) -> None:
+        more = await self._stream.receive(within_s)
+        if not more:
+            self._dirty = True
+            raise HungUp(f"{self.name} ({self.resource}) hung up")
+        self._buffer.bytes += more
+        if len(self._buffer.bytes) > LONGEST:
+            raise self.distrust(f"more than {LONGEST} bytes have come that nobody has read")
+
+    async def _ready_to_ask(self) -> None:
+        self._dirty |= bool(self._buffer.bytes)
+        await super()._ready_to_ask()
+
+    async def _shut(self) -> None:
+        self._buffer.bytes = b""
+        await super()._shut()
+
+    def _encoded(self, message: str) -> bytes:
+        return (message + self._write_ending).encode(self._encoding)
+
+
 class ThreadedLines(GuardedLink):
-    """A session to an instrument outside this process, on a thread of its own."""
+    """A session of VISA to an instrument outside this process, on a thread of its own."""
 
     def __init__(self, name: str, place: Place, settings: Lines) -> None:
         super().__init__(name, place.resource)
@@ -286,8 +365,8 @@ class ThreadedLines(GuardedLink):
         if self._late_answers:  # commands do not wait for this: the one that makes a cell safe is sent at once
             await_silence(session)
             self._late_answers = False
-        elif self._buffer.bytes or (is_stream(session) and something_waits(session)):
-            raise _LeftOver(f"{self.name} ({self.resource}) sends what it was not asked for, or hangs up")
+        elif self._buffer.bytes or something_waits(session):
+            raise _LeftOver(f"{self.name} ({self.resource}) sends what it was not asked for")
         session.write(message)
         answer = session.read_raw()
         ending = (session.read_termination or "").encode()

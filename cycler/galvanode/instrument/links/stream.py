@@ -60,7 +60,12 @@ class Stream(Protocol):
         ...
 
     async def unread(self) -> bool:
-        """Whether something has come that nobody has received."""
+        """Whether something has come that nobody has received, or the other side has hung up."""
+        ...
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the other side is known to have hung up: what is sent would be lost."""
         ...
 
     async def disconnect(self) -> None:
@@ -138,11 +143,17 @@ class TcpStream:
         """Whether something has come that nobody has received, or the other side has hung up."""
         return bool(self._received.data) or self._received.ended
 
+    @property
+    def hung_up(self) -> bool:
+        """Whether the other side has hung up."""
+        return self._received.ended
+
     async def disconnect(self) -> None:
         """Hang up."""
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+            await asyncio.sleep(0)  # the event loop closes the socket in its next turn
 
     def end(self) -> None:
         """Nothing outlives the connection."""
@@ -158,6 +169,8 @@ class _VisaStream:
         self._line = line
         self._session: MessageBasedResource | None = None
         self.is_serial = place.resource.upper().startswith("ASRL")
+        self.hung_up = False
+        """Told by the error of the next call."""
 
     def _connect(self) -> None:
         session = open_session(self._place, self._timeout_s, self._line)
@@ -241,7 +254,7 @@ class InProcessStream(_VisaStream):
 
 
 class ThreadStream(_VisaStream):
-    """A session of VISA on a thread of its own: serial lines, and sockets of a vendor's library."""
+    """A session of VISA on a thread of its own: serial lines, mostly."""
 
     def __init__(self, name: str, place: Place, timeout_s: float, line: SerialLine) -> None:
         super().__init__(name, place, timeout_s, line)
@@ -278,6 +291,14 @@ class ThreadStream(_VisaStream):
             raise
         except Exception as error:  # pyvisa-py raises a bare Exception for a connection that times out
             raise self._error(error) from error
+
+
+def is_socket(resource: str) -> bool:
+    """Whether a VISA resource name is that of a plain TCP socket."""
+    try:
+        return isinstance(rname.ResourceName.from_string(resource), rname.TCPIPSocket)
+    except rname.InvalidResourceName:
+        return False
 
 
 def open_stream(name: str, place: Place, timeout_s: float, line: SerialLine) -> Stream:
@@ -324,6 +345,7 @@ class StreamLink(GuardedLink):
     async def _tell(self, message: bytes) -> None:
         """Send what has no answer."""
         async with self._turn:
+            self._dirty |= self._stream.hung_up
             await self._ready()
             self._dirty = True
             await self._stream.send(message)

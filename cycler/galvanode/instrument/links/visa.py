@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,14 +98,12 @@ def arrived(session: MessageBasedResource, wait: bool) -> bytes:
     """Read what is there, up to the end of a line; with ``wait``, at least a byte. Loses nothing at a timeout.
 
     pyvisa-py drops what it has read when its time is up. A serial session is therefore asked for no more than
-    has arrived, or for a single byte; a socket, which cannot say what has arrived, to hand out what it has.
+    has arrived, or for a single byte.
     """
     if isinstance(session, SerialInstrument):
         count = session.bytes_in_buffer or int(wait)
         return _chunk(session, count) if count else b""
     timeout = session.timeout
-    if isinstance(session, TCPIPSocket):
-        session.set_visa_attribute(constants.ResourceAttribute.suppress_end_enabled, False)
     if not wait:
         session.timeout = 0
     try:
@@ -118,29 +114,14 @@ def arrived(session: MessageBasedResource, wait: bool) -> bytes:
         return b""
     finally:
         session.timeout = timeout
-        if isinstance(session, TCPIPSocket):  # an answer may come in pieces
-            session.set_visa_attribute(constants.ResourceAttribute.suppress_end_enabled, True)
 
 
 def something_waits(session: MessageBasedResource) -> bool:
-    """Whether a socket or serial line has brought something that nobody has read, or has been hung up.
+    """Whether a serial line has brought something that nobody has read.
 
-    Raises ``OSError`` for a connection that has failed. A read without waiting takes pyvisa-py a millisecond, and
-    three times the time of a whole question in this process: its socket, and what it has taken from it already,
-    are looked at instead.
+    On GPIB, USB and VXI-11 messages end by themselves, and a new one discards an unread one.
     """
-    if isinstance(session, SerialInstrument):
-        return session.bytes_in_buffer > 0
-    inner = getattr(session.visalib, "sessions", {}).get(session.session)
-    connection = getattr(inner, "interface", None)
-    if not isinstance(connection, socket.socket):
-        return bool(arrived(session, wait=False))
-    if getattr(inner, "_pending_buffer", b""):
-        return True
-    if not select.select([connection], [], [], 0)[0]:
-        return False
-    connection.recv(1, socket.MSG_PEEK)  # raises OSError if it was refused or reset
-    return True
+    return isinstance(session, SerialInstrument) and session.bytes_in_buffer > 0
 
 
 def _chunk(session: MessageBasedResource, count: int) -> bytes:

@@ -100,7 +100,6 @@ steps = st.lists(
 
 
 @given(steps=steps)
-@settings(max_examples=60, deadline=None)
 def test_splitting_an_interval_gives_the_same_state(steps):
     whole, split = BlockingCell(N15, 1), BlockingCell(N15, 1)
     for current, level, duration, parts in steps:
@@ -117,7 +116,7 @@ def test_splitting_an_interval_gives_the_same_state(steps):
 
 
 @given(steps=st.lists(st.tuples(st.floats(-1e-6, 1e-6), st.floats(0.01, 300.0)), min_size=1, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_pellet_never_gives_energy_back_beyond_what_it_took(steps):
     cell = BlockingCell(N15, 1)
     energy = 0.0
@@ -130,7 +129,7 @@ def test_a_pellet_never_gives_energy_back_beyond_what_it_took(steps):
 
 
 @given(amps=st.floats(-1e-6, 1e-6), duration=st.floats(0.01, 1e5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_bound_on_the_voltage_holds(amps, duration):
     cell = BlockingCell(N15, 1)
     cell.hold_voltage(0.5, 10.0)
@@ -188,7 +187,6 @@ def test_a_poll_may_come_while_the_chamber_ramps():
     kelvin=st.floats(230.0, 420.0),
     thickness=st.floats(1e-5, 5e-3),
 )
-@settings(max_examples=60, deadline=None)
 def test_any_pellet_stays_finite_and_reaches_its_leakage(conductivity, share, exponents, electronic, kelvin, thickness):
     p = BlockingParameters().model_copy(
         update={

@@ -100,7 +100,7 @@ def test_the_ohmic_drop_is_in_the_terminal_voltage():
 
 
 @given(kelvin=st.floats(270.0, 350.0), duration=st.floats(0.0, 1e8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_at_rest_within_the_window_the_open_circuit_potential_is_exact(kelvin, duration):
     cell = CompositeCell(N15, 1)
     cell.set_temperature(kelvin)
@@ -173,7 +173,7 @@ def test_a_held_current_agrees_with_brute_force(amps):
         max_size=6,
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_splitting_an_interval_changes_microvolts(steps):
     whole, split = CompositeCell(N15, 1), CompositeCell(N15, 1)
     for held, level, duration, parts in steps:
@@ -245,7 +245,7 @@ def test_trying_a_future_leaves_no_trace():
 
 
 @given(volts=st.floats(-5.0, 10.0), duration=st.floats(1e-3, 1e5), kelvin=st.floats(250.0, 370.0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_held_voltage_is_reached_and_stays_finite(volts, duration, kelvin):
     cell = CompositeCell(N15, 1)
     cell.set_temperature(kelvin)
@@ -262,7 +262,7 @@ def test_any_held_voltage_is_reached_and_stays_finite(volts, duration, kelvin):
     width=st.floats(0.004, 0.02),
     conductivity=st.floats(0.01, 1.0),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_onset_of_any_cell_is_the_one_it_says(onset, rise, height, width, conductivity):
     p = CompositeParameters().model_copy(
         update={

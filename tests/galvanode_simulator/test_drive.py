@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode_simulator.cells import PRESETS, LiSymmetricCell, ResistorCell
@@ -28,7 +28,6 @@ SLOW = PRESETS["llzto-zni2"].model_copy(
 
 
 @given(amps=st.floats(-1e-2, 1e-2), limit=st.floats(0.02, 1.0), seconds=st.floats(0.1, 1000.0))
-@settings(max_examples=80, deadline=None)
 def test_a_current_source_never_exceeds_its_voltage_limit(amps, limit, seconds):
     cell = LiSymmetricCell(SLOW, 1)
     for _ in range(5):
@@ -40,7 +39,6 @@ def test_a_current_source_never_exceeds_its_voltage_limit(amps, limit, seconds):
 
 
 @given(volts=st.floats(-1.0, 1.0), limit=st.floats(1e-6, 1e-2), seconds=st.floats(0.1, 1000.0))
-@settings(max_examples=80, deadline=None)
 def test_a_voltage_source_never_exceeds_its_current_limit(volts, limit, seconds):
     cell = LiSymmetricCell(SLOW, 1)
     for _ in range(5):

@@ -129,7 +129,7 @@ steps = st.lists(st.tuples(st.floats(-2.0, 2.0), st.floats(0.1, 2000.0), st.inte
 
 @pytest.mark.parametrize("preset", BATTERIES)
 @given(steps=steps)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_splitting_an_interval_of_constant_current_gives_the_same_state(preset, steps):
     p = CELLS[preset]
     whole, split = FullCell(p, 1), FullCell(p, 1)
@@ -146,7 +146,7 @@ def test_splitting_an_interval_of_constant_current_gives_the_same_state(preset, 
 
 @pytest.mark.parametrize("preset", BATTERIES)
 @given(rate=st.floats(-1.0, 1.0), seconds=st.floats(1.0, 3000.0))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_zero_current_leaves_the_open_circuit_voltage_exact(preset, rate, seconds):
     cell = FullCell(CELLS[preset], 1)
     assert cell.voltage(0.0) == cell.open_circuit()
@@ -207,7 +207,7 @@ def test_a_constant_voltage_phase_hardly_depends_on_how_often_it_is_looked_at(pa
 
 
 @given(volts=st.floats(-1.0, 7.0), duration=st.floats(0.01, 1e5), before=st.floats(-1.0, 1.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_held_voltage_stays_finite_and_is_held(volts, duration, before):
     cell = FullCell(LFP, 1)
     cell.hold_current(before * one_c(LFP), 3000.0)
@@ -217,7 +217,6 @@ def test_any_held_voltage_stays_finite_and_is_held(volts, duration, before):
 
 
 @given(amps=st.floats(-1e-3, 1e-3), duration=st.floats(0.01, 1e5))
-@settings(max_examples=60, deadline=None)
 def test_the_bound_on_the_voltage_holds(amps, duration):
     cell = FullCell(LFP, 1)
     cell.hold_current(2e-4, 3000.0)
@@ -272,7 +271,7 @@ def test_a_source_with_a_voltage_limit_ends_a_charge_there():
     ),
     depth=st.floats(0.1, 0.8),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_cycle_dissipates(preset, steps, depth):
     """Out and back to the same state of charge, at any rates, without the losses that would cover a mistake."""
     lossless = {
@@ -307,7 +306,7 @@ def test_side_reactions_are_what_a_charge_loses():
 
 
 @given(loss=st.floats(0.0, 0.3), growth=st.floats(0.0, 1.0), depth=st.floats(0.0, 0.8), reached=st.floats(0.05, 0.95))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_first_charge_to_any_depth_costs_what_the_parameters_say(loss, growth, depth, reached):
     p = LFP.model_copy(
         update={
@@ -417,7 +416,7 @@ def test_plateaus_are_where_they_belong():
     time=st.floats(1.0, 3e4),
     rate=st.floats(0.05, 3.0),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_battery_can_be_cycled_and_closes_its_balance(capacity, resistance, exchange, lag, time, rate):
     p = FullCellParameters().model_copy(
         update={

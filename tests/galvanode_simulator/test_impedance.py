@@ -182,7 +182,7 @@ def test_what_is_no_frequency_is_refused(preset, frequency):
 
 @pytest.mark.parametrize("preset", sorted(CELLS))
 @given(exponent=st.floats(-6.0, 7.0))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_cell_is_passive_and_capacitive(preset, exponent):
     z = make(preset).impedance(10.0**exponent)
     assert z.real > 0
@@ -206,7 +206,7 @@ ARCS = {"interface_capacitance": 20.0, "interface_exponent": 0.8, "grain_boundar
 @given(
     steps=st.lists(st.tuples(st.floats(-1e-4, 1e-4), st.floats(1e-3, 100.0), st.integers(2, 6)), min_size=1, max_size=4)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_splitting_an_interval_gives_the_same_state_of_dispersed_interfaces(steps):
     whole, split = make("llzto-zni2", **ARCS), make("llzto-zni2", **ARCS)
     for amps, duration, parts in steps:
@@ -225,7 +225,6 @@ def test_a_held_voltage_ends_at_the_resistance_of_all_arcs():
 
 
 @given(exponent=st.floats(0.5, 1.0), decade=st.floats(-7.0, 7.0))
-@settings(max_examples=200, deadline=None)
 def test_the_ladder_of_an_arc_is_the_arc(exponent, decade):
     shares, capacitances = arc(exponent)
     w = 10.0**decade
@@ -236,7 +235,6 @@ def test_the_ladder_of_an_arc_is_the_arc(exponent, decade):
 
 
 @given(exponent=st.floats(0.5, 0.99), decade=st.floats(0.0, 6.0))
-@settings(max_examples=200, deadline=None)
 def test_the_ladder_of_a_blocking_electrode_is_a_constant_phase_element(exponent, decade):
     f = 10.0**decade
     ladder = Ladder(tail(1e-5, exponent, 1e-3, 1e9))

@@ -46,7 +46,6 @@ def euler(cell: LiSymmetricCell, source: float, series: float, duration: float, 
 
 
 @given(steps=st.lists(st.tuples(currents, durations, st.integers(2, 7)), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
 def test_splitting_an_interval_of_constant_current_gives_the_same_state(steps):
     whole, split = LiSymmetricCell(SLOW, 1), LiSymmetricCell(SLOW, 1)
     for amps, duration, parts in steps:
@@ -58,7 +57,6 @@ def test_splitting_an_interval_of_constant_current_gives_the_same_state(steps):
 
 
 @given(steps=st.lists(st.tuples(st.floats(-4e-3, 4e-3), durations, st.integers(2, 7)), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
 def test_splitting_gives_the_same_state_through_a_short_of_a_linear_cell(steps):
     whole, split = LiSymmetricCell(LINEAR, 1), LiSymmetricCell(LINEAR, 1)
     for amps, duration, parts in steps:
@@ -70,7 +68,7 @@ def test_splitting_gives_the_same_state_through_a_short_of_a_linear_cell(steps):
 
 
 @given(volts=st.floats(-0.5, 0.5), duration=st.floats(0.1, 2000.0), parts=st.integers(2, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_splitting_an_interval_of_held_voltage_gives_the_same_state_for_a_linear_cell(volts, duration, parts):
     whole, split = LiSymmetricCell(LINEAR, 1), LiSymmetricCell(LINEAR, 1)
     whole.hold_current(1e-4, 30.0)
@@ -127,7 +125,6 @@ def test_a_hard_short_shares_the_current_as_brute_force_says():
 
 
 @given(steps=st.lists(st.tuples(currents, durations), min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
 def test_a_symmetric_cell_never_gives_energy_back_beyond_what_it_took(steps):
     cell = LiSymmetricCell(SLOW, 1)
     energy = 0.0
@@ -140,7 +137,7 @@ def test_a_symmetric_cell_never_gives_energy_back_beyond_what_it_took(steps):
 
 
 @given(steps=st.lists(st.tuples(currents, durations), min_size=1, max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_cumulative_charge_is_the_sum_of_current_times_time(steps):
     cell = LiSymmetricCell(ZNI2.model_copy(update={"critical_current_density": 1e9}), 1)
     for amps, duration in steps:
@@ -150,7 +147,6 @@ def test_cumulative_charge_is_the_sum_of_current_times_time(steps):
 
 
 @given(amps=currents, before=currents, duration=durations)
-@settings(max_examples=60, deadline=None)
 def test_both_directions_of_current_look_the_same(amps, before, duration):
     one, other = LiSymmetricCell(SLOW, 1), LiSymmetricCell(SLOW, 1)
     one.hold_current(before, 100.0)
@@ -161,7 +157,6 @@ def test_both_directions_of_current_look_the_same(amps, before, duration):
 
 
 @given(amps=currents, duration=durations)
-@settings(max_examples=60, deadline=None)
 def test_the_bound_on_the_voltage_holds(amps, duration):
     cell = LiSymmetricCell(SLOW, 1)
     cell.hold_current(1e-4, 40.0)

@@ -110,12 +110,14 @@ async def steps_of(recipe: str, data: Path) -> list[ExecutedStep]:
     return executed_steps(Store(data), record.id)
 
 
+@pytest.mark.slow
 async def test_formation_checks_the_cell_at_a_rate_of_the_capacity_that_it_has_just_measured(tmp_path: Path):
     steps = [step for step in await steps_of("formation", tmp_path) if step.name == "discharge"]
     *_, measured, check = steps
     assert check.setpoint == pytest.approx(-0.5 * measured.discharged_c / 3600.0, rel=1e-3)
 
 
+@pytest.mark.slow
 async def test_hppc_pulses_at_every_tenth_of_the_capacity_that_it_has_just_measured(tmp_path: Path):
     steps = await steps_of("hppc", tmp_path)
     capacity, *tenths = [step for step in steps if step.name == "discharge"]

@@ -22,17 +22,18 @@ def climbed(pellet, temperatures=LADDER, random=None, frequency=COARSE, error_k=
     return paper
 
 
-def test_nine_of_ten_intervals_hold_the_true_activation_energy():
+@pytest.mark.parametrize("pellets", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_nine_of_ten_intervals_hold_the_true_activation_energy(pellets):
     random = np.random.default_rng(5)
     held = 0
-    for _ in range(50):
+    for _ in range(pellets):
         pellet = Pellet.drawn(random)
         count = int(random.integers(5, 8))
         found = analyse(["arrhenius"], climbed(pellet, LADDER[:count], random).data(accuracy=EXACT))
         figure = found["activation_energy"]
         assert figure.unit == "eV"
         held += figure.low <= pellet.energy_ev <= figure.high
-    assert held >= 45
+    assert held >= 0.9 * pellets
 
 
 def test_the_form_without_t_is_lower_by_kt():
@@ -121,10 +122,11 @@ def test_what_an_interface_gains_by_cycling():
     assert change.low < 3.2 < change.high
 
 
-def test_nine_of_ten_intervals_hold_the_interfaces_activation_energy():
+@pytest.mark.parametrize("cells", [10, pytest.param(30, marks=pytest.mark.slow)])
+def test_nine_of_ten_intervals_hold_the_interfaces_activation_energy(cells):
     random = np.random.default_rng(7)
     held = 0
-    for _ in range(30):
+    for _ in range(cells):
         energy = random.uniform(15e3, 60e3)
         paper = Paper()
         for celsius in LADDER:
@@ -133,7 +135,7 @@ def test_nine_of_ten_intervals_hold_the_interfaces_activation_energy():
         figure = analyse(["interface_resistance"], paper.data())["interface_activation_energy"]
         assert figure.unit == "kJ/mol"
         held += figure.low <= energy / 1e3 <= figure.high
-    assert held >= 27
+    assert held >= 0.9 * cells
 
 
 def test_an_electrolyte_without_interfaces_has_none():

@@ -42,7 +42,7 @@ def test_finite_diffusion_does_not_overflow_far_from_its_own_time(kind):
     ["R0-p(R1,CPE1)-CPE2", "R0-p(R1,C1)-W1", "L0-R0-p(R1,CPE1)-Wo1", "p(R1-p(R2,CPE2)-Ws1,CPE1)", "p(L1,R1)-p(C1,W1)"],
 )
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_derivatives_are_those_of_the_impedance(text, seed):
     circuit = parse_circuit(text)
     values = np.exp(np.random.default_rng(seed).normal(size=len(circuit.parameters))) * 0.5
@@ -100,7 +100,6 @@ def test_anything_else_is_refused_with_what_was_expected(text, told):
 
 
 @given(st.text("RCLPEWso0123456789p(),- \n.", max_size=60))
-@settings(max_examples=200, deadline=None)
 def test_no_text_ends_in_anything_but_a_circuit_or_a_refusal(text):
     try:
         circuit = parse_circuit(text)

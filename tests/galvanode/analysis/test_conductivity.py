@@ -8,18 +8,19 @@ from galvanode.analysis import analyse
 from galvanode.errors import InvalidInput
 
 
+@pytest.mark.parametrize("pellets", [10, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("frequency", [FREQUENCY, np.logspace(6, 0, 61)], ids=["200 kHz", "1 MHz"])
-def test_nine_of_ten_intervals_hold_the_true_conductivity(frequency):
+def test_nine_of_ten_intervals_hold_the_true_conductivity(frequency, pellets):
     random = np.random.default_rng(2)
     held = 0
-    for _ in range(50):
+    for _ in range(pellets):
         pellet = Pellet.drawn(random)
         z = noisy(pellet.impedance(frequency), 10 ** random.uniform(-3.3, -2.3), random)
         found = analyse(["ionic_conductivity"], Paper().spectrum(frequency, z).data(accuracy=EXACT))
         figure = found["ionic_conductivity"]
         assert figure.unit == "mS/cm"
         held += figure.low <= pellet.conductivity_s_cm * 1e3 <= figure.high
-    assert held >= 45
+    assert held >= 0.9 * pellets
 
 
 def test_the_interval_holds_the_instruments_accuracy():

@@ -180,7 +180,7 @@ def test_the_staircase_can_be_drawn():
     assert np.sign(volts["values"][:6]).tolist() == [1, 1, 1, -1, -1, -1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     last=st.integers(0, 12),
     step=st.sampled_from([0.05, 0.1, 0.2]),

@@ -123,7 +123,7 @@ def test_noise_on_a_millivolt_is_quiet():
     assert watch(lambda n, t, i: 10.0, alternating(*[1e-4] * 100), poll_s=2.0) is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rise=st.floats(0.0, 4.0),
     tau_s=st.floats(0.3, 30_000.0),
@@ -148,7 +148,7 @@ def test_what_builds_up_and_must_be_turned_round_is_quiet(rise, tau_s, poll_s, h
             now += poll_s
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     half_cycle=st.integers(1, 15),
     at=st.floats(0.0, 0.9),

@@ -193,7 +193,7 @@ def test_samples_that_are_no_numbers_are_refused():
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 1.0]), CAPACITY, CAPACITY), min_size=1, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_cycle_is_told_as_it_was(schedule):
     data = cycled(schedule, poll=600.0).data(active_mass_kg=MASS_KG, nominal_capacity_c=NOMINAL_C)
     table = capacity_table(data)

@@ -8,13 +8,11 @@ from typing import Any
 
 from aurora_unicycler import CyclingProtocol, Loop
 from aurora_unicycler._utils import tag_to_indices  # what its own exporters take a method for
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.galvanode.exchange.programs import CELL, program
 
 from galvanode.exchange import convert
-
-settings.register_profile("exchange", deadline=None, max_examples=60)
 
 # ---- protocols
 
@@ -174,7 +172,6 @@ def meaning(protocol: str | dict[str, Any]) -> Any:
     return read.model_dump(exclude={"safety": {"delay_s"}})
 
 
-@settings(settings.get_profile("exchange"))
 @given(protocols)
 def test_a_protocol_comes_back_as_it_was(protocol: dict[str, Any]):
     recipe = convert(json.dumps(protocol), "p.json", "unicycler", "galvanode")
@@ -292,7 +289,6 @@ safeties = st.sampled_from(
 )
 
 
-@settings(settings.get_profile("exchange"))
 @given(
     recipes(
         st.one_of(charges, discharges, holds, resting, sweeps, impedances),
@@ -309,7 +305,6 @@ def test_a_recipe_comes_back_from_a_protocol_as_the_same_program(recipe: str, wi
     assert program(again) == program(recipe)
 
 
-@settings(settings.get_profile("exchange"))
 @given(
     recipes(
         st.one_of(charges, discharges, holds, resting, of_power),
@@ -329,7 +324,6 @@ WORDS = "Charge Discharge Hold Rest pybamm.Experiment pybamm.step.string import 
 words = st.sampled_from([*"[](){},:+*=#'\"\n 0123456789.eE", *WORDS.split(), " at ", " for ", " until ", " or until "])
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(words, max_size=30).map("".join) | st.text())
 def test_any_text_is_an_experiment_or_refused(text: str):
     refused_or_read(text, "pybamm")
@@ -353,7 +347,6 @@ def broken(draw: st.DrawFn) -> Any:
         return protocol
 
 
-@settings(max_examples=200, deadline=None)
 @given(broken())
 def test_any_protocol_is_read_or_refused(protocol: Any):
     refused_or_read(json.dumps(protocol), "unicycler")

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from galvanode.recipe.formula import MAX_DEPTH, evaluate
@@ -78,7 +78,6 @@ def by_hand(node: Node) -> Fraction:
             return max(parts)
 
 
-@settings(max_examples=200, deadline=None)
 @given(trees)
 def test_what_is_known_beforehand_is_worked_out_as_with_fractions(tree):
     assume(depth(tree) <= DEEPEST)
@@ -92,7 +91,6 @@ def test_what_is_known_beforehand_is_worked_out_as_with_fractions(tree):
     assert folded(show(tree)).exact == expected
 
 
-@settings(max_examples=200, deadline=None)
 @given(any_tree)
 @example(Apply("-", (Name("a"), Apply("-", (Name("b"), Written("-1 V"))))))
 @example(Apply("neg", (Apply("neg", (Name("a"),)),)))
@@ -102,7 +100,6 @@ def test_what_is_shown_is_read_as_the_same(tree):
     assert parse(show(tree), DUE) == tree
 
 
-@settings(max_examples=200, deadline=None)
 @given(trees, st.sets(st.integers(0, 7)))
 def test_the_run_works_out_the_same_number_as_the_compiler(tree, at_run_time):
     """The same tree, with some of its numbers known only while the recipe runs."""
@@ -146,7 +143,6 @@ def levels(operand: Operand) -> int:
     return 1 + max(map(levels, operand.of)) if isinstance(operand, Formula) else 1
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(PLAIN), st.sampled_from(PLAIN), st.integers(1, 99), st.integers(1, 99))
 def test_products_and_quotients_have_the_dimension_that_their_units_have(first, second, a, b):
     left, right = (f"{n} {DIMENSIONS[name].unit}" for n, name in ((a, first), (b, second)))
@@ -162,7 +158,6 @@ def test_products_and_quotients_have_the_dimension_that_their_units_have(first, 
             assert parse_exact(quantity.text, name).si == pytest.approx(float(exact), rel=1e-8)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(PLAIN), st.sampled_from(PLAIN), st.sampled_from(["+", "-", "min", "max"]))
 def test_only_what_has_the_same_dimension_is_added_or_compared(first, second, op):
     left, right = (Written(f"2 {DIMENSIONS[name].unit}") for name in (first, second))
@@ -244,7 +239,6 @@ def test_a_square_root_is_exact_where_there_is_one():
     assert float(folded("sqrt(2)").exact) == math.sqrt(2)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([*DIMENSIONS, POTENTIAL, C_RATE, NUMBER]))
 def test_a_quantity_is_written_the_way_it_is_read(dimension):
     text = {NUMBER: "2.5", POTENTIAL: "2.5 V vs Li+/Li", C_RATE: "2.5C"}.get(dimension)
@@ -276,7 +270,6 @@ def test_what_is_deep_or_long_is_refused():
     assert parse("(" * 100 + "1" + ")" * 100, DUE) == Written("1")
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="$abc_ 0123456789.+-*/()<>=,%VmAhCoverand\n\t'\"", max_size=60))
 def test_no_text_does_more_than_be_refused(text):
     try:

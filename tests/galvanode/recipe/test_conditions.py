@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.cell import parse_cell
@@ -261,7 +261,6 @@ trees: st.SearchStrategy[Node] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(trees)
 def test_a_condition_is_shown_and_read_as_the_same(tree):
     text = show(tree)
@@ -270,7 +269,6 @@ def test_a_condition_is_shown_and_read_as_the_same(tree):
     assert parse_condition(text, "until") == parse_condition(show(again), "until")
 
 
-@settings(max_examples=100, deadline=None)
 @given(trees, st.integers(-5, 5), st.integers(-5, 5))
 def test_a_condition_holds_as_paper_and_pencil_say(tree, at, other):
     """What the compiler makes of a tree holds for the same voltages as the tree itself, equality included."""

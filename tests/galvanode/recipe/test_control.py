@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.cell import parse_cell
@@ -376,7 +376,6 @@ def test_ladders_run_up_and_down_evenly_and_geometrically(spec, values):
     assert rungs(spec) == pytest.approx(values, rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 999), st.integers(1, 60), st.integers(11, 40))
 def test_a_geometric_ladder_ends_with_what_does_not_pass_its_end(start, times, tenths):
     factor = tenths / 10

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.cell import parse_cell
@@ -130,7 +130,6 @@ def within(inner: Window, outer: Window) -> bool:
     )
 
 
-@settings(max_examples=250, deadline=None)
 @given(recipes)
 def test_a_recipe_is_refused_with_its_place_or_compiles_to_a_sound_program(text):
     program = compiled(text)
@@ -179,7 +178,6 @@ def inside(value: object, window: Window) -> bool:
     return isinstance(value, float) and window.min - 1e-9 <= value <= window.max + 1e-9
 
 
-@settings(max_examples=100)
 @given(st.integers(-4000, 5600), st.integers(-900, 900))
 def test_a_potential_and_the_offset_add_up_without_rounding(potential, offset):
     cell = parse_cell(CELL.replace("0.62 V", f"{offset / 1000:.3f} V"), "c")
@@ -192,7 +190,6 @@ def test_a_potential_and_the_offset_add_up_without_rounding(potential, offset):
         assert compile_recipe(parse_recipe(text, "r"), cell).instructions[0].drive.held == float(volts)
 
 
-@settings(max_examples=100)
 @given(st.integers(1, 100), st.integers(1, 900))
 def test_one_c_for_an_hour_is_the_nominal_capacity(rate, microamp_hours):
     cell = parse_cell(CELL.replace("4 mAh", f"{microamp_hours} uAh"), "c")
@@ -229,7 +226,6 @@ def test_a_limit_at_zero_is_a_limit(end, number):
     assert getattr(program.safety.voltage, end) == float(number)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.integers(0, 600), st.text(max_size=3))
 def test_no_slip_of_the_keyboard_does_more_than_be_refused(position, slip):
     text = (

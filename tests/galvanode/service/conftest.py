@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import random
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -266,15 +267,22 @@ WEIGH: dict[str, Any] = {
 """What a run says when it asks for a number."""
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    """A data directory with a completed run (r0001, sealed) and one under way (r0002)."""
-    with Journal(tmp_path) as journal:
+@pytest.fixture(scope="session")
+def _measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measured")
+    with Journal(folder) as journal:
         first = journal.create_run(new_run(), [Event(None, STARTED_UNIX, None, "submit", "ccd on ch1")])
         commit(journal, first, Ramp(1, 1.0, 8.0), 29_460, "completed", "short_circuit: hard: |V/I| fell by 96 %")
         journal.seal(first)
         second = journal.create_run(new_run("ch2", "Second"), [])
         commit(journal, second, Ramp(2, 1.0, 8.0), 7_200)
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, _measured: Path) -> Path:
+    """A data directory with a completed run (r0001, sealed) and one under way (r0002)."""
+    shutil.copytree(_measured, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -148,7 +148,7 @@ COMMANDS_S = 2e-3
 """More than the commands of a task take that come between two measurement loops."""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(["open circuit", "current", "voltage"]), st.floats(0.02, 100.0), st.floats(0.2, 40.0))
 @example("current", 0.1, 10.0)
 @example("voltage", 1.0, 25.0)

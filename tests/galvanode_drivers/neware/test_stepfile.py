@@ -255,7 +255,7 @@ def order_of_file(file: list[FileStep], numbers: dict[int, int]) -> list[int]:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(schedules())
 def test_the_instrument_reads_what_the_schedule_says(schedule):
     file = write_step_file(schedule, RATINGS)

@@ -32,7 +32,7 @@ from tests.stack.reference.recipes import recipes
 from tests.stack.reference.stack import CAPACITY_C, Laboratory
 
 FULL = bool(os.environ.get("GALVANODE_FULL"))
-EXAMPLES = 5000 if FULL else 120
+EXAMPLES = 5000 if FULL else settings.default.max_examples  # of the profile
 
 
 @pytest.fixture(scope="module")

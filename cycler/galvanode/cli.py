@@ -12,13 +12,14 @@ import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from galvanode.errors import GalvanodeError, InputRefused, InvalidInput, Refused
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -32,9 +33,6 @@ app = typer.Typer(
 )
 instruments_app = typer.Typer(help="Drivers, and the instruments of a bench.", no_args_is_help=True)
 app.add_typer(instruments_app, name="instruments")
-
-out = Console()
-err = Console(stderr=True)
 
 DataOption = Annotated[
     Path,
@@ -59,12 +57,12 @@ def main() -> None:
     try:
         app()
     except (InvalidInput, Refused) as error:
-        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        _console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except InputRefused:
         sys.exit(2)
     except GalvanodeError as error:
-        err.print(f"galvanode: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _console(stderr=True).print(f"galvanode: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -143,7 +141,7 @@ def check(
     from galvanode.commands.check import Options, check_recipe
 
     options = Options(cell, like, _parameters(parameter or []), dry_run, all_, bench, channel)
-    status = _run(check_recipe(recipe, options, out, as_json=json_))
+    status = _run(check_recipe(recipe, options, _console(), as_json=json_))
     raise typer.Exit(status)
 
 
@@ -207,7 +205,7 @@ def convert(
         force=force,
     )
     for note in notes:
-        err.print(note, markup=False, highlight=False, soft_wrap=True)
+        _console(stderr=True).print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -298,7 +296,7 @@ def export(
     from galvanode.store.read import Store
 
     for path in export_run(Store(data), run_id, format_, out_path):
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        _console().print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -312,11 +310,13 @@ def runs(data: DataOption = DEFAULT_DATA, json_: JsonOption = False) -> None:
             json.dumps([{"run": r.id, "state": r.state, "title": r.title, "samples": r.samples} for r in records])
         )
         return
+    from rich.table import Table
+
     table = Table("run", "channel", "recipe", "cell", "state", "end", "samples")
     for r in records:
         names = (Path(r.recipe_name).stem, Path(r.cell_name).stem)
         table.add_row(r.id, r.channel, *names, r.state, r.end_reason or "", str(r.samples))
-    out.print(table)
+    _console().print(table)
 
 
 @app.command()
@@ -327,7 +327,7 @@ def reproduce(
     """Run the papers' experiments on simulated cells and recover their figures from the data."""
     from galvanode.commands.reproduce import reproduce_rows
 
-    if not _run(reproduce_rows(ids or [], as_json=json_, out=out)):
+    if not _run(reproduce_rows(ids or [], as_json=json_, out=_console())):
         raise typer.Exit(1)
 
 
@@ -336,6 +336,8 @@ def instruments_list(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; all, if none.")] = None,
 ) -> None:
     """List the installed instrument families: the driver's name in a bench file, what it drives, as what."""
+    from rich.table import Table
+
     from galvanode.instrument.family import families
 
     known = families()
@@ -349,7 +351,7 @@ def instruments_list(
             table.add_row(name, str(error), "-", "no")
             continue
         table.add_row(name, family.title, family.role, "yes" if family.simulator else "no")
-    out.print(table)
+    _console().print(table)
 
 
 @instruments_app.command("probe")
@@ -400,6 +402,13 @@ def web(
         serving.cancel()
 
     _run(while_supervised())
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Import rich where something is printed: a station's processes start sooner without it."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

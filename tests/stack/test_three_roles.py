@@ -139,12 +139,11 @@ async def test_a_neware_channel_goes_on_alone_whoever_is_killed_and_a_2400_is_ma
         offs = len(_offs(instruments, "smu"))
         await asyncio.sleep(5.0)  # nobody is there
         assert _offs(instruments, "box") == []
-        imported_s = await _importing()
+        imported_s, began = await _importing(), time.time()
         async with served(bench, data) as station:
             off = (await until(lambda: _offs(instruments, "smu")[offs:], 60))[0]
-            opened = [e["unix_time_s"] for e in station.supervisor_log() if e["kind"] == "engine_started"][-1]
-            print(f"after all were killed: off in {off - opened:.2f} s, {imported_s:.2f} s of it to import")
-            assert off - opened < 2.0 + 2.0 * imported_s
+            print(f"after all were killed: off {off - began:.2f} s after the start; an import takes {imported_s:.2f} s")
+            assert off - began < max(2.0, 1.5 * imported_s)  # where the machine is busy, everything takes longer
             await until(lambda: all(station.store.run(run).state == "completed" for run in runs), 400)
             for run, samples in zip(runs, before, strict=True):
                 _goes_on_from(station.store.samples(run), samples)
@@ -161,7 +160,7 @@ async def _engine_and_web_side_are_killed(station: Station, instruments: Instrum
 
 
 async def _importing() -> float:
-    """Real seconds that this machine takes now to import an engine: a start cannot be faster."""
+    """Real seconds that this machine takes now to import an engine: about 1 s where it has nothing else to do."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "import galvanode.engine.host")
     assert await process.wait() == 0

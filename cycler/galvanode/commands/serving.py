@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from pathlib import Path
 
-from rich.console import Console
+import typer
 
 from galvanode.engine.signals import ending_signals
 from galvanode.engine.supervisor import Supervisor
 from galvanode.errors import GalvanodeError, InputRefused
 from galvanode.library import find_file
 from galvanode.service.listening import check_address
-
-err = Console(stderr=True)
 
 
 async def serve_bench(*, bench: Path, data_dir: Path, host: str, port: int, speed: float | None, seed: int) -> None:
@@ -26,25 +23,18 @@ async def serve_bench(*, bench: Path, data_dir: Path, host: str, port: int, spee
     supervisor = Supervisor(
         data_dir,
         find_file(bench, "benches"),
-        engine_arguments=engine_arguments(speed, seed, resume=True),
+        speed=speed,
+        seed=seed,
         web_arguments=["--host", host, "--port", str(port)],
     )
     await supervisor.start()
     try:
         await _until_the_engine_has_begun(supervisor)
         await until_it_answers(supervisor, host, port)
-        err.print(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+        typer.echo(f"Galvanode serves {bench} on http://{host}:{port} (Ctrl-C ends it)", err=True)
         await until_ended(supervisor)
     finally:
         await supervisor.close()
-
-
-def engine_arguments(speed: float | None, seed: int, *, resume: bool) -> list[str]:
-    """Return the arguments of the engine process; ``speed`` None is real time."""
-    arguments = ["--seed", str(seed), "--resume" if resume else "--no-resume"]
-    if speed is not None:
-        arguments += ["--speed", "max" if math.isinf(speed) else repr(speed)]
-    return arguments
 
 
 async def _until_the_engine_has_begun(supervisor: Supervisor) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from galvanode.analysis import Result, analyse
 from galvanode.commands.benches import channel_named_after
-from galvanode.commands.serving import engine_arguments
 from galvanode.engine.contract import ChannelState, Reply, Status, StopAll, Submit
 from galvanode.engine.control import ControlClient
 from galvanode.engine.host import refuse_acceleration
@@ -118,8 +117,7 @@ async def session(
     With ``resume`` it takes up the runs that an earlier one left; a command that starts its own does not.
     """
     refuse_acceleration(read_bench(bench), speed)
-    arguments = engine_arguments(speed, seed, resume=resume)
-    supervisor = Supervisor(data_dir, bench, engine_arguments=arguments, web_arguments=web)
+    supervisor = Supervisor(data_dir, bench, speed=speed, seed=seed, resume=resume, web_arguments=web)
     await supervisor.start()
     client = ControlClient(data_dir)
     try:

@@ -14,6 +14,7 @@ from galvanode.clock import SIMULATED_EPOCH_UNIX, Clock, SystemClock, install_cl
 from galvanode.engine.compiling import ApartCompiler, BesideCompiler, Compiler
 from galvanode.engine.control import ControlServer
 from galvanode.engine.heartbeat import beat
+from galvanode.engine.rescue import ENGINE_LOCK
 from galvanode.engine.signals import ending_signals
 from galvanode.engine.station import Station
 from galvanode.engine.workbench import WorkLost
@@ -23,7 +24,6 @@ from galvanode.store.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-LOCK_FILE = "engine.lock"
 _LOCK_WITHIN_S = 10.0
 _WARM_UP_AFTER_S = 2.0
 
@@ -39,7 +39,8 @@ async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, s
     heart = asyncio.ensure_future(beat())
     ending = ending_signals()
     # An engine that hung and was left behind may wake up once more: never two of them on one bench and one store.
-    with FileLock(data_dir / LOCK_FILE, timeout=_LOCK_WITHIN_S):
+    # And the supervisor makes the instruments safe before the first engine of a station may open them.
+    with FileLock(data_dir / ENGINE_LOCK, timeout=_LOCK_WITHIN_S):
         await _serve(data_dir, bench, speed, seed, resume, heart, ending)
     heart.cancel()
     with contextlib.suppress(asyncio.CancelledError):

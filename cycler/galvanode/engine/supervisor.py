@@ -11,22 +11,20 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from galvanode.engine.heartbeat import Pulse
-from galvanode.errors import GalvanodeError, InvalidInput
-
-if TYPE_CHECKING:
-    from galvanode.instrument.bench import Bench, OpenBench
-    from galvanode.instrument.roles import Unit
+from galvanode.engine.rescue import Rescue
+from galvanode.errors import GalvanodeError
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +37,6 @@ _LOOK_EVERY_S = 0.05
 _STOOD_STILL_S = 0.5
 _START_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
-_CHILDREN_FIRST_S = 10.0
-"""Real seconds for which reading the bench lets the children start first, unless it is needed."""
-_SAFE_WITHIN_S = 10.0
-_RETRY_SAFE_S = 0.2
 _MOST_RESTARTS = 5
 _RESTARTS_WITHIN_S = 60.0
 
@@ -68,20 +62,17 @@ class Supervisor:
         data_dir: Path,
         bench_path: Path,
         *,
-        engine_arguments: Sequence[str] = (),
+        speed: float | None = None,
+        seed: int = 0,
+        resume: bool = True,
         web_arguments: Sequence[str] | None = None,
     ) -> None:
+        """``speed`` is None for real time; without ``resume`` runs that an earlier engine left are not taken up."""
         self._data_dir = data_dir
-        self._bench_path = bench_path
-        self._reading: asyncio.Task[Bench | None] | None = None
-        """Of the bench file: once the children have begun, for they have the longer way."""
-        self._bench_is_needed = False
         self._ever_begun = False
         """An engine took its input, so that instruments may have been touched."""
-        self._engine = Child(
-            "engine",
-            ["engine", "--data", str(data_dir), "--bench", str(bench_path), *engine_arguments],
-        )
+        options = _engine_options(speed, seed, resume)
+        self._engine = Child("engine", ["engine", "--data", str(data_dir), "--bench", str(bench_path), *options])
         self._web = None if web_arguments is None else Child("web", ["web", "--data", str(data_dir), *web_arguments])
         self._pulse = Pulse()
         self._lock = FileLock(data_dir / "supervisor.lock")
@@ -93,8 +84,7 @@ class Supervisor:
         """Why the station cannot go on, if so."""
         self.input_was_refused = False
         """The engine said on the terminal what is wrong with the bench; starting it again changes nothing."""
-        self.not_safe: list[str] = []
-        """Instruments whose safe state could not be read back when it was last looked for."""
+        self._rescue = Rescue(data_dir, bench_path, self._log, accelerated=speed is not None)
 
     async def start(self) -> None:
         """Take the data directory and start the children. Raises ``StationBusy``."""
@@ -105,16 +95,21 @@ class Supervisor:
             raise StationBusy(
                 f"{self._data_dir} is in use by another galvanode process; stop that one, or use another --data"
             ) from None
+        await self._rescue.begin()  # only now that it is certain that this is the station
         await self._pulse.start()
         children = [child for child in (self._engine, self._web) if child is not None]
         for child in children:
             self._tasks.append(asyncio.create_task(self._keep(child), name=f"keep {child.name}"))
-        self._reading = asyncio.create_task(self._read_bench(), name="read the bench")
 
     @property
     def engine_has_begun(self) -> bool:
         """The engine has taken its input and beats."""
         return self._pulse.has_begun("engine")
+
+    @property
+    def not_safe(self) -> list[str]:
+        """Instruments whose safe state could not be read back when it was last looked for."""
+        return self._rescue.not_safe
 
     async def wait(self) -> None:
         """Return when the children are no longer kept: after ``close``, or if one fails for good."""
@@ -126,6 +121,7 @@ class Supervisor:
         Raises ``UnsafeState`` if an instrument cannot be shown to be safe.
         """
         self._ending.set()
+        await self._rescue.leave_off()
         await asyncio.gather(*(self._end(child) for child in (self._web, self._engine) if child is not None))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._make_safe("ended", time.monotonic())
@@ -227,73 +223,15 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), seconds)
 
-    async def _read_bench(self) -> Bench | None:
-        """Return the bench; None for one that is refused: the engine says so, and has opened nothing of it."""
-        children = [child.name for child in (self._engine, self._web) if child is not None]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CHILDREN_FIRST_S):
-                while not (  # noqa: ASYNC110  (a beat sets no event)
-                    self._bench_is_needed or all(self._pulse.has_begun(name) for name in children)
-                ):
-                    await asyncio.sleep(_LOOK_EVERY_S)
-        try:
-            return await asyncio.to_thread(_bench_in, self._bench_path)
-        except InvalidInput:
-            return None
-
-    # --- the cells -------------------------------------------------------------------------------------
-
     async def _make_safe(self, reason: str, noticed: float) -> None:
-        """Open the instruments here, make every cycler safe and verify that by read-back.
-
-        Instruments simulated inside the engine ended with it; there is nothing to open.
-        """
+        """Make the cells safe where the engine cannot: it was lost, or has ended and that is to be read back."""
         if self.input_was_refused and not self._ever_begun:
-            return  # nobody has touched an instrument, and nobody may: this is not the bench that was meant
-        self._bench_is_needed = True
-        bench = None if self._reading is None else await self._reading
-        if bench is None:
-            return
-        from galvanode.instrument.bench import open_bench
-
-        noted: list[tuple[str, str]] = [("engine_lost", f"the engine {reason}")]
-        try:
-            opened = open_bench(_outside_the_engine(bench))
-        except Exception as error:
-            logger.exception("the instruments cannot be opened")
-            self.not_safe = [f"every instrument ({error})"]
-            return
-        units = opened.units
-        results = await asyncio.gather(*(self._make_one_safe(name, item, noticed) for name, item in units.items()))
-        self.not_safe = [name for name, (ok, _) in zip(units, results, strict=True) if not ok]
-        await _close_quietly(opened)
-        noted += [("made_safe" if ok else "not_safe", message) for ok, message in results]
-        if self._ending.is_set() and not self.not_safe:
-            return  # an orderly end is no event
-        try:
-            await asyncio.to_thread(_record, self._data_dir, noted)
-        except Exception:  # the cells come first: the engine is restarted whatever the store says
-            logger.exception("what the supervisor did could not be stored; it is in %s", LOG_FILE)
-
-    async def _make_one_safe(self, name: str, instrument: Unit, noticed: float) -> tuple[bool, str]:
-        deadline = time.monotonic() + _SAFE_WITHIN_S
-        while True:
-            try:
-                await instrument.make_safe()
-            except Exception as error:  # whatever went wrong, the output may still be on
-                message = f"{name} is not safe: {error}"
-                self._log("not_safe", message, instrument=name)
-                if time.monotonic() > deadline:
-                    return False, message
-                await asyncio.sleep(_RETRY_SAFE_S)
-            else:
-                took = time.monotonic() - noticed
-                message = f"{name} output off and terminals open, verified by read-back after {took:.3f} s"
-                self._log("made_safe", message, instrument=name, took_s=took)
-                return True, message
+            return  # no engine has touched an instrument, and none may: this is not the bench that was meant
+        await self._rescue.make_safe(reason, noticed, orderly=self._ending.is_set())
 
     def _log(self, kind: str, message: str, **details: Any) -> None:
-        quiet = kind.endswith("_started") or (self._ending.is_set() and kind != "not_safe")
+        no_event = kind.endswith("_started") or kind == "safe_at_start"
+        quiet = no_event or (self._ending.is_set() and kind != "not_safe")
         logger.log(logging.INFO if quiet else logging.WARNING, "%s", message)
         line = json.dumps({"unix_time_s": time.time(), "kind": kind, "message": message, **details})
         # A full disk must not come between a lost engine and the cells.
@@ -301,23 +239,11 @@ class Supervisor:
             file.write(line + "\n")
 
 
-def _bench_in(path: Path) -> Bench:
-    """Read the bench, and import on the way what makes its instruments safe: there is no time for it later."""
-    from galvanode.instrument.bench import read_bench
-
-    bench = read_bench(path)
-    for family in bench.families.values():
-        family.load_driver()
-    return bench
-
-
-def _outside_the_engine(bench: Bench) -> Bench:
-    """Return what can drive a cell, is not simulated in the engine, and is not meant to run alone."""
-
-    def left_driving(name: str) -> bool:
-        return bench.instruments[name].simulated is None and bench.families[name].role in ("cycler", "analyzer")
-
-    return bench.only(left_driving)
+def _engine_options(speed: float | None, seed: int, resume: bool) -> list[str]:
+    options = ["--seed", str(seed), "--resume" if resume else "--no-resume"]
+    if speed is not None:
+        options += ["--speed", "max" if math.isinf(speed) else repr(speed)]
+    return options
 
 
 async def _exits_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -332,23 +258,3 @@ async def _exit_of(process: subprocess.Popen[bytes]) -> int:
     while (status := process.poll()) is None:  # noqa: ASYNC110  (a process sets no event)
         await asyncio.sleep(0.005)
     return status
-
-
-async def _close_quietly(bench: OpenBench) -> None:
-    with contextlib.suppress(GalvanodeError):
-        await bench.close()
-
-
-def _record(data_dir: Path, told: list[tuple[str, str]]) -> None:
-    """Store what the supervisor did, at the process time of the last commit."""
-    from galvanode.store.journal import Journal
-    from galvanode.store.records import Event
-
-    journal = Journal(data_dir)
-    try:
-        last = journal.last_unix_time_s()
-        unix = time.time() if last is None else last
-        details = {"real_unix_time_s": time.time()}
-        journal.record([Event(None, unix, None, kind, message, details) for kind, message in told])
-    finally:
-        journal.close()

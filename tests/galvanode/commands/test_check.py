@@ -62,7 +62,7 @@ class Check:
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Check:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("galvanode.cli.out.width", 120, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("COLUMNS", "120")
     return Check(tmp_path, monkeypatch, capfd)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from galvanode.document import parse_document
@@ -37,7 +37,7 @@ def refuse_unmeasured(program: Program, offer: Offer, recipe: tuple[str, str], c
         return
     _refuse_limits(program, recipe, cell)
     for instruction in program.instructions:
-        for line, said in _about_temperature(instruction):
+        for line, said in _about(instruction, _is_temperature):
             raise Refused(
                 f"'{said}' is about the temperature, and the channel has no sensor for it; "
                 "give the channel a 'chamber' in the bench file",
@@ -66,7 +66,7 @@ def _refuse_auxiliaries(program: Program, offer: Offer, recipe: tuple[str, str])
             continue
         known = ", ".join(there) or "nothing beside voltage and current"
         said = f"the recipe asks for the auxiliary reading {name!r}, {expected(dimension)}; the channel reads {known}"
-        raise Refused(said, Path(recipe[0]).name)
+        raise Refused(said, Path(recipe[0]).name, _first_about(name, program, recipe))
 
 
 def _first_limited(program: Program) -> int | None:
@@ -75,29 +75,42 @@ def _first_limited(program: Program) -> int | None:
     return next((step.line for step in steps if step.limits.temperature != Window()), None)
 
 
-def _about_temperature(instruction: Instruction) -> Iterator[tuple[int, str]]:
-    """Yield line and words of what an instruction asks of the temperature."""
+def _first_about(name: str, program: Program, recipe: tuple[str, str]) -> int | None:
+    """The line that first limits an auxiliary reading or asks for it; None in a called recipe."""
+    line = _line(recipe, ("safety", "auxiliary", name))
+    if line is not None:
+        return line
+    for item in program.instructions:
+        if isinstance(item, Step) and name in item.limits.auxiliary:
+            return item.line
+        for line, _ in _about(item, lambda asked: asked == name):
+            return line
+    return None
+
+
+def _about(instruction: Instruction, meant: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
+    """Yield line and words of what an instruction asks of the quantities that are meant."""
     match instruction:
         case Step(until=ends, line=line) | Loop(stop_when=ends, line=line):
-            yield from ((line, end.text) for end in ends if _asks(end.test))
-        case Branch(test=test, text=text, line=line) if _asks(test):
+            yield from ((line, end.text) for end in ends if _asks(end.test, meant))
+        case Branch(test=test, text=text, line=line) if _asks(test, meant):
             yield line, text
-        case Assign(value=value, name=name, text=text, line=line) if _uses(value):
+        case Assign(value=value, name=name, text=text, line=line) if _uses(value, meant):
             yield line, f"{name}: {text}"
         case _:
             return
 
 
-def _asks(test: Test) -> bool:
+def _asks(test: Test, meant: Callable[[str], bool]) -> bool:
     if isinstance(test, AllOf | AnyOf):
-        return any(map(_asks, test.of))
+        return any(_asks(part, meant) for part in test.of)
     if not isinstance(test, Condition):
         return False
-    return _is_temperature(test.quantity) or _uses(test.value) or _uses(test.subject)
+    return meant(test.quantity) or _uses(test.value, meant) or _uses(test.subject, meant)
 
 
-def _uses(operand: Operand | None) -> bool:
-    return any(isinstance(part, Result) and _is_temperature(part.quantity) for part in parts(operand))
+def _uses(operand: Operand | None, meant: Callable[[str], bool]) -> bool:
+    return any(isinstance(part, Result) and meant(part.quantity) for part in parts(operand))
 
 
 def _is_temperature(name: str) -> bool:

@@ -139,11 +139,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who can make a cell safe
     if hasattr(os, "nice"):
         os.nice(10)
-    with os.fdopen(os.dup(1), "wb") as answers:
+    # Who asked may be gone in the middle of an answer, whose rest is then written in vain when it is closed.
+    with contextlib.suppress(EOFError, BrokenPipeError), os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # whatever prints does not print into an answer
-        with contextlib.suppress(EOFError, BrokenPipeError):
-            while True:
-                _send(answers, _carried_out(_receive(sys.stdin.buffer)))
+        while True:
+            _send(answers, _carried_out(_receive(sys.stdin.buffer)))
 
 
 if __name__ == "__main__":

@@ -76,15 +76,19 @@ def test_what_asks_for_the_temperature_is_refused_where_nothing_measures_it(meth
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    ("recipe", "line"),
     [
-        "safety: {auxiliary: {t_surface: {max: 50 degC}}}\n" + REST,
-        "method: [rest: {until: auxiliary.t_surface >= 50 degC}]\n",
+        ("safety: {auxiliary: {t_surface: {max: 50 degC}}}\n" + REST, 3),
+        ("method: [rest: {until: auxiliary.t_surface >= 50 degC}]\n", 3),
+        ("method:\n  - rest: {for: 1 s}\n  - rest: {for: 1 s, safety: {auxiliary: {t_surface: {max: 50 degC}}}}\n", 5),
+        ("method:\n  - group: [rest: {for: 1 h}]\n    stop_when: auxiliary.t_surface >= 50 degC\n", 4),
     ],
 )
-def test_an_auxiliary_reading_that_the_channel_has_not_is_refused_with_what_it_has(recipe: str):
+def test_an_auxiliary_reading_that_the_channel_has_not_is_refused_with_its_line_and_what_it_has(recipe: str, line: int):
     there = offer(Auxiliary("v_reference", "voltage"))
-    with pytest.raises(Refused, match=r"'t_surface', a temperature such as .*; the channel reads v_reference"):
+    with pytest.raises(
+        Refused, match=rf"^r\.yaml:{line}: .*'t_surface', a temperature such as .*; the channel reads v_reference"
+    ):
         admitted(recipe, PLAIN, there)
     with pytest.raises(Refused, match="nothing beside voltage and current"):
         admitted(recipe, PLAIN, offer())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -71,3 +74,19 @@ def refuse(source: str) -> None:
     """Fail as a recipe does."""
     parse_quantity("5 V", "voltage")
     raise InvalidInput("'voltage' is '5 A'", source=source, line=3, column=7)
+
+
+def test_the_process_ends_in_silence_when_the_one_that_asked_is_gone_before_its_answer():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "galvanode.engine.workbench"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    work = pickle.dumps((os.getpid, (), {}))
+    process.stdin.write(len(work).to_bytes(8, "big") + work)
+    _, said = process.communicate(timeout=60)
+    assert (said, process.returncode) == (b"", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from galvanode.cell import parse_cell
@@ -117,22 +117,22 @@ class Channels:
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def end_forsaken(self, channel: str | None, reason: str, run: str | None = None) -> list[str]:
-        """End the unfinished runs that no channel carries out: those of a channel, or the one named.
+    async def end_forsaken(self, wanted: Callable[[RunRecord], bool], reason: str) -> list[RunRecord]:
+        """End the unfinished runs that are wanted and that no channel carries out; return them.
 
-        Left in the store they would be taken up one day, on whatever cell is connected then. Returns the names of
-        the channels that they were on; what an instrument still carried out of them alone is stopped.
+        Left in the store they would be taken up one day, on whatever cell is connected then. What an instrument
+        still carries out of them alone is stopped.
         """
         alive = {item.id for item in self._table.runs}
         unfinished = await self._commits.write(self._commits.journal.unfinished)
-        ended = [item for item in unfinished if item.id not in alive and (item.channel == channel or item.id == run)]
+        ended = [record for record in unfinished if record.id not in alive and wanted(record)]
         if ended:
             now = self._clock.unix()
             commits = [RunCommit(record.id, [], None, "stopped", reason, now) for record in ended]
             await self._commits.write(self._commits.journal.commit, commits)
         on = [record.channel for record in ended]
         await self.stop_what_is_over([record for record in unfinished if record not in ended], on)
-        return on
+        return ended
 
     async def stop_what_is_over(self, unfinished: Iterable[RunRecord], on: Iterable[str]) -> None:
         """Stop what the instruments of these channels still carry out alone of runs that have ended.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import math
 import os
@@ -46,6 +47,8 @@ STOP_WITHIN_S = 10.0
 DURABLE_WITHIN_S = 0.1
 """Real seconds for which the answer to a stop waits for the disk, so that it can usually say that it is all there."""
 
+_ON_REQUEST = "stopped on request"
+
 
 class Requests:
     """The requests of the contract, each by the method that carries it out."""
@@ -70,6 +73,8 @@ class Requests:
         self._seed = seed
         self._simulated = simulated
         self._started_unix = clock.unix()
+        self._stops = 0
+        """How often everything was stopped."""
         self._compiler = compiler
         self._methods: dict[type[Request[Any]], Callable[[Any], Awaitable[Answer]]] = {
             Status: self._status,
@@ -106,12 +111,19 @@ class Requests:
         runs = self._table.runs
         for run in runs:
             run.stop()
+        self._stops += 1
         self._commits.note("stop_all", "stop of everything asked for")
+        forsaken = asyncio.ensure_future(self._channels.end_forsaken(lambda _: True, _ON_REQUEST))
         await _ended(runs)
+        durable = await self._is_durable(runs)
+        with contextlib.suppress(TimeoutError):  # behind a locked disk it goes on, and the answer does not wait
+            await asyncio.wait_for(asyncio.shield(forsaken), STOP_WITHIN_S if durable else DURABLE_WITHIN_S)
+        others = forsaken.result() if forsaken.done() else []
         return StoppedAll(
-            stopped=[run.id for run in runs],
-            not_safe=[run.id for run in runs if not _is_safe(run)],
-            durable=await self._is_durable(runs),
+            stopped=[run.id for run in runs] + [record.id for record in others],
+            not_safe=[run.id for run in runs if not _is_safe(run)]
+            + [record.id for record in others if self._message(record.channel) is not None],
+            durable=durable and forsaken.done(),
         )
 
     async def _is_durable(self, runs: list[Run]) -> bool:
@@ -119,16 +131,19 @@ class Requests:
 
     async def _stop_forsaken(self, run: str) -> Stopped:
         """End a run that no channel carries out: in the store, and on an instrument that goes on with it alone."""
-        on = await self._channels.end_forsaken(None, "stopped on request", run)
-        if not on:
+        ended = await self._channels.end_forsaken(lambda record: record.id == run, _ON_REQUEST)
+        if not ended:
             raise _not_under_way(run)
-        channel = self._table.get(on[0])
-        if channel is None:
-            message = f"the bench has no channel {on[0]!r} any more"
-        else:
-            message = None if channel.state == "idle" else channel.message
+        message = self._message(ended[0].channel)
         safe_unix_s = self._clock.unix() if message is None else None
         return Stopped(run=run, state="stopped", safe_unix_s=safe_unix_s, durable=True, message=message)
+
+    def _message(self, name: str) -> str | None:
+        """Why a channel that carries out no run is not known to be safe; None if it is."""
+        channel = self._table.get(name)
+        if channel is None:
+            return f"the bench has no channel {name!r} any more"
+        return None if channel.state == "idle" else channel.message
 
     # --- others ------------------------------------------------------------------------------------------
 
@@ -186,7 +201,7 @@ class Requests:
         if channel is None:
             raise Refused(f"no channel {request.channel!r}; expected one of {', '.join(self._table)}")
         self._channels.refuse_if_busy(channel)
-        channel.submitting = True
+        channel.submitting, stops = True, self._stops
         try:
             await self._chambers.refuse_if_failing(channel)
             if self._commits.failing:
@@ -201,11 +216,19 @@ class Requests:
             self._chambers.refuse_if_shared(channel, sets_the_chamber(program))
             run_id = await self._record(request, channel, program, compiled)
             self._channels.refuse_if_closing()
+            await self._refuse_if_stopped_since(stops, run_id)
             channel.recipe_name, channel.cell_name = request.recipe_name, request.cell_name
             self._channels.begin(channel, run_id, program, envelope)
         finally:
             channel.submitting = False
         return Submitted(run=run_id)
+
+    async def _refuse_if_stopped_since(self, stops: int, run_id: str) -> None:
+        """Raise ``Refused`` if everything was stopped while a run was on its way: it ends before it begins."""
+        if self._stops == stops:
+            return
+        await self._channels.end_forsaken(lambda record: record.id == run_id, _ON_REQUEST)
+        raise Refused("everything was stopped while this run was being submitted; submit it again if it is wanted")
 
     async def _record(self, request: Submit, channel: Channel, program: Program, compiled: Compiled) -> str:
         """Store the run before anything of it happens; return its name."""
@@ -229,7 +252,9 @@ class Requests:
         sent = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in request.files.items()}
         said = f"{request.recipe_name} with {request.cell_name} on {request.channel}"
         asked = self._commits.event("submit", said, parameters=request.parameters, files_sha256=sent)
-        await self._channels.end_forsaken(request.channel, "another run was started on its channel")
+        await self._channels.end_forsaken(
+            lambda record: record.channel == request.channel, "another run was started on its channel"
+        )
         return await self._commits.write(self._commits.journal.create_run, new, [asked])
 
 

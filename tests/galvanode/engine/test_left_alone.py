@@ -76,8 +76,9 @@ async def test_what_was_started_by_somebody_else_goes_on(box: Building):
         assert status(lab) == "working"
 
 
+@pytest.mark.parametrize("request_", ["stop", "stop_all"])
 async def test_stop_of_a_run_that_could_not_be_taken_up_stops_the_instrument(
-    box: Building, monkeypatch: pytest.MonkeyPatch
+    request_: str, box: Building, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: Any) -> None:
         raise Refused("not now")
@@ -87,7 +88,10 @@ async def test_stop_of_a_run_that_could_not_be_taken_up_stops_the_instrument(
     async with box.open() as lab:
         await until(lambda: "not_resumed" in lab.kinds(run))
         assert status(lab) == "working"
-        answer = await lab.ask("stop", run=run)
-        assert answer.safe_unix_s is not None
+        if request_ == "stop":
+            assert (await lab.ask("stop", run=run)).safe_unix_s is not None
+        else:
+            answer = await lab.ask("stop_all")
+            assert (answer.stopped, answer.not_safe, answer.durable) == ([run], [], True)
         assert status(lab) == "stop"
         assert lab.store.run(run).state == "stopped"

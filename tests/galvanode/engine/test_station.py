@@ -16,6 +16,7 @@ import pyvisa
 from galvanode.clock import Clock, JumpingClock, ScaledClock, install_clock, process_clock
 from galvanode.engine import channels as channels_module
 from galvanode.engine import commits as commits_module
+from galvanode.engine.compiling import put_together
 from galvanode.engine.contract import ChannelState, Status, Submit, parse_request
 from galvanode.engine.station import Station
 from galvanode.errors import InvalidInput, Refused
@@ -272,6 +273,28 @@ async def test_stop_ends_one_run_and_stop_all_the_others(slow_lab: Laboratory):
         assert not slow_lab.model(name).output
     with pytest.raises(Refused, match="is under way"):
         await slow_lab.ask("stop", run=runs["a"])
+
+
+async def test_a_run_that_is_being_submitted_does_not_begin_after_everything_was_stopped(
+    slow_lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+):
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*arguments: Any) -> Any:
+        began.set()
+        await goes_on.wait()
+        return await put_together(*arguments)
+
+    monkeypatch.setattr("galvanode.engine.requests.put_together", slowly)
+    submitting = asyncio.ensure_future(slow_lab.submit("c", ENDLESS))
+    await began.wait()
+    await slow_lab.ask("stop_all")
+    goes_on.set()
+    with pytest.raises(Refused, match="everything was stopped while this run was being submitted"):
+        await submitting
+    assert (await slow_lab.channel("c")).state == "idle"
+    assert not slow_lab.model("c").output
+    assert [run.state for run in slow_lab.store.runs()] == ["stopped"]
 
 
 async def test_a_stop_is_not_taken_back_by_a_pause_that_comes_after_it(slow_lab: Laboratory):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import pytest
 from hypothesis import settings
+
+# Tests start some dozens of processes of this package, and each compiled it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Numbers of examples stand in one place: few of other ones in every run, many in the slow suite
 # (``--hypothesis-profile thorough``). A test whose single example takes long has its own number.

@@ -1,4 +1,7 @@
-"""Same seed, same samples, exactly; another seed, other noise."""
+"""Same seed, same samples, exactly, from one process to another; another seed, other noise.
+
+Within one process tests/galvanode/test_pytest_plugin.py shows it in every run.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ def _run(data: Path, seed: int) -> pa.Table:
     return Store(data).samples("r0001")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_samples_to_the_last_bit(tmp_path: Path):
     first, second = _run(tmp_path / "a", 7), _run(tmp_path / "b", 7)
     assert first.num_rows > 14_000

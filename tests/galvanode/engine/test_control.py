@@ -6,7 +6,6 @@ import asyncio
 import json
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +72,7 @@ async def test_a_defect_in_a_handler_is_told_and_the_connection_lives(client: Co
 async def test_a_slow_request_delays_no_other_on_the_same_connection(client: ControlClient):
     slow = asyncio.create_task(client.ask(Pause(run="r0001")))
     await asyncio.sleep(0.02)
-    began = time.monotonic()
     await client.ask(Stop(run="r0002"))
-    assert time.monotonic() - began < 0.2
     assert not slow.done()
     assert (await slow).state == "late"
 

@@ -38,6 +38,7 @@ class FakeSequencer:
         self.state_at_end: ScheduleState = "finished"
         self.out_of_reach: tuple[float, float] = (math.inf, math.inf)
         self.most = 7
+        self.garbled: list[str] = []
         self.recorded: list[tuple[float, Record]] = []
 
     async def identify(self) -> Identity:
@@ -54,7 +55,7 @@ class FakeSequencer:
         self.recorded = self._records()
 
     async def attached(self) -> str | None:
-        return self.tag
+        return self.garbled.pop() if self.garbled else self.tag
 
     def attach(self, schedule: Schedule, tag: str) -> None:
         self.calls.append(f"attach {tag}")
@@ -185,6 +186,17 @@ async def test_an_engine_that_dies_between_start_and_commit_does_not_start_it_tw
     assert run.state == "completed"
     assert sequencer.calls.count("start r7") == 1
     assert len(commit.samples) == 6 * 37 + 7
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["at a restart", "just started"])
+async def test_one_garbled_answer_about_what_runs_there_neither_fails_the_run_nor_starts_it_anew(begun: bool):
+    sequencer = FakeSequencer(JumpingClock())
+    await sequencer.start((await _schedule(CYCLES)), "r7")
+    sequencer.garbled = ["r\x7f"]
+    run = make(CYCLES, sequencer, **({"position": Position(unix_time_s=1.0)} if begun else {}))
+    await ended(run)
+    assert run.state == "completed"
+    assert sequencer.calls.count("start r7") == 1
 
 
 async def _schedule(instructions: Program) -> Schedule:

@@ -55,6 +55,8 @@ async def _begin(sequencer: SequencedChannel, scheduled: Scheduled, tag: str, wo
     """Attach to what runs, or ran, there as this run; start it if it was never there."""
     p, clock = workplace.position, workplace.clock
     found = await sequencer.attached()
+    if found != tag:  # believed when it is told twice: for a garbled answer a run would be given up, or started anew
+        found = await sequencer.attached()
     if found == tag:
         sequencer.attach(scheduled.schedule, tag)
         workplace.book.note("attached", f"the instrument has run {tag}; its records are fetched after {p.fetched}")

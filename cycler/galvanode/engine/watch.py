@@ -52,6 +52,7 @@ class Watch:
         self.fault: str | None = None
         self.verdict: Verdict | None = None
         """What the recipe has to say of the end, if it ends by the recipe."""
+        self.began = began
         self.origin = began - p.step_time_s
         self._test_origin = book.origin
         self._trust = Trust(step, 0.0 if resting else held, current_floor, book.note)

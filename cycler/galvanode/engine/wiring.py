@@ -78,6 +78,10 @@ class Wiring:
             raise NotWired("the channel has no instrument that runs a recipe by itself")
         return self.sequencer
 
+    def instrument(self, carrier: Carrier) -> CyclerChannel | ScriptedChannel:
+        """Return the instrument that carries out a step. Raises ``NotWired`` if the channel has none."""
+        return self.the_cycler if carrier == "cycler" else self.the_analyzer
+
     @property
     def instruments(self) -> list[CyclerChannel | ScriptedChannel | SequencedChannel]:
         """Those that can drive the cell."""
@@ -131,7 +135,7 @@ class Wiring:
         """
         switched = self._connected is not None and self._connected != carrier
         if switched and self._connected is not None:
-            await self._instrument(self._connected).make_safe()
+            await self.instrument(self._connected).make_safe()
         self._connected = carrier
         return switched
 
@@ -149,9 +153,6 @@ class Wiring:
                 if outcome is not None:
                     raise outcome
         self._connected = None
-
-    def _instrument(self, carrier: Carrier) -> CyclerChannel | ScriptedChannel:
-        return self.the_cycler if carrier == "cycler" else self.the_analyzer
 
 
 def _can(carrier: Carrier, capabilities: Capabilities, drive: drives.Drive) -> bool:

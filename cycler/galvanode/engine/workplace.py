@@ -8,20 +8,17 @@ from dataclasses import dataclass, field
 
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
-from galvanode.engine.ends import Verdict
 from galvanode.engine.errors import CommunicationLost, Tripped
 from galvanode.engine.position import Position
-from galvanode.engine.stopping import Block
 from galvanode.engine.summons import Summons
 from galvanode.engine.walk import Walk
-from galvanode.engine.watch import Watch
 from galvanode.engine.wiring import Carrier, Wiring
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import Reading
 from galvanode.instrument.roles import CyclerChannel, Envelope
 from galvanode.instrument.tasks import OpenCircuit
 from galvanode.recipe.operand import OPEN_CIRCUIT
-from galvanode.recipe.program import Action, Ask, Step
+from galvanode.recipe.program import Ask, Step
 
 READ_ATTEMPTS = 3
 _LATE_S = 0.1
@@ -76,54 +73,6 @@ class Workplace:
         if step.drive.needs_rest_voltage() and not known:
             variables[OPEN_CIRCUIT] = await self.rest_voltage(carrier)
 
-    def begin(
-        self,
-        step: Step,
-        setpoint: float | None,
-        began: float,
-        current_floor: float,
-        *,
-        held: float | None = None,
-        record_all: bool = False,
-    ) -> Watch:
-        """Write down that a step begins, or goes on, at ``began``; return what watches its readings.
-
-        ``held`` is the current that must flow, A; ``record_all`` makes a sample of each reading.
-        """
-        self.book.count_what_passed(began)
-        loops, endings = self.position.loops, self.walk.endings
-        watch = Watch(
-            step,
-            self.book,
-            held=held,
-            blocks=[Block(loop_id, loops[loop_id], found) for loop_id, found in endings.items() if found],
-            value=self.walk.value,
-            current_floor=current_floor,
-            began=began,
-            record_all=record_all,
-            carried=self.wiring.auxiliaries_of(self.wiring.carrier(step)),
-        )
-        self.book.open_step(step.step_id, step.name, step.drive.kind, setpoint, began)
-        return watch
-
-    def end(self, watch: Watch, reason: str, asked: str | None = None) -> None:
-        """Write down why a step ended and move the position on, or leave it where it stands if that was ``asked``.
-
-        Raises ``Tripped`` for a fault, ``Failed`` where the recipe says so.
-        """
-        if watch.fault is not None:
-            raise Tripped(watch.fault)
-        self.book.passing = watch.passing
-        self.book.close_step(reason)
-        if watch.verdict is None and reason is asked:
-            return
-        p = self.position
-        p.in_step = False
-        p.last_step = watch.keep(self.temperature())
-        if watch.left_block is not None:
-            self.book.note("detected", reason, loop=watch.left_block)
-        self.walk.act(watch.verdict or Verdict(Action(), reason), watch.left_block)
-
     def note_if_late(self, wake: float) -> None:
         """Write down that a reading begins late, if it does."""
         if not self.real_time:
@@ -161,6 +110,11 @@ class Workplace:
         raise CommunicationLost(str(error))
 
     # --- the rest voltage ------------------------------------------------------------------------------
+
+    async def voltage_now(self) -> float:
+        """Return the voltage that the cycler measured last, if the cell is still as it was; else that at rest, V."""
+        passing = self.book.passing
+        return await self.rest_voltage("cycler") if passing is None else passing.voltage
 
     async def rest_voltage(self, carrier: Carrier) -> float:
         """Measure the rest voltage with the instrument that has the cell, V."""

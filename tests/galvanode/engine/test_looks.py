@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.clock import JumpingClock
-from galvanode.engine.carriers.scripted import Looks
+from galvanode.engine.pace import Looks
 
 began = st.floats(min_value=0.0, max_value=1e8)
 poll = st.floats(min_value=0.05, max_value=600.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from galvanode.engine.carriers import chamber, operator, polled, scripted, staircase
+from galvanode.engine.carriers import chamber, driven, operator, polled, scripted, staircase
 from galvanode.engine.wiring import Carrier
 from galvanode.engine.workplace import Workplace
 from galvanode.errors import GalvanodeError
@@ -20,6 +20,7 @@ Carry = Callable[[Any, Workplace], Awaitable[None]]
 
 _OF_STEPS: Mapping[tuple[Carrier, type[drives.Drive]], Carry] = {
     **{("cycler", drive): polled.carry_out for drive in polled.DRIVES},
+    **{("cycler", drive): driven.carry_out for drive in driven.DRIVES},
     ("cycler", drives.Sweep): staircase.carry_out,
     **{("analyzer", drive): scripted.carry_out for drive in scripted.DRIVES},
 }

@@ -1,0 +1,69 @@
+"""A task that an instrument runs by itself, followed until it has ended there or the step has to end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from galvanode.engine.assignments import Assignment
+from galvanode.engine.errors import Tripped
+from galvanode.engine.pace import Looks
+from galvanode.engine.watch import Watch
+from galvanode.engine.workplace import READ_ATTEMPTS, Workplace
+from galvanode.instrument.links.base import LinkError
+from galvanode.instrument.tasks import Collected, ImpedancePoint
+
+
+class Ended(NamedTuple):
+    """Why a task is over."""
+
+    reason: str
+    by_itself: bool
+    """On the instrument, as it was planned: it may be repeated."""
+    asked: str | None = None
+
+
+async def follow(watch: Watch, assignment: Assignment, workplace: Workplace) -> Ended:
+    """Take what a task streams that has just been started; return why it is over. Raises ``Tripped``."""
+    looks = Looks(watch.step.poll_s, assignment.planned_s, bool(assignment.cutoffs))
+    clock, analyzer = workplace.clock, workplace.wiring.the_analyzer
+    began, began_unix = clock.now(), clock.unix()
+    failures = 0
+    while True:
+        await workplace.summons.sleep(began + looks.after(clock.now() - began))
+        try:
+            collected = await analyzer.collect()
+        except LinkError as error:
+            failures += 1
+            workplace.book.note("link", f"nothing collected, attempt {failures} of {READ_ATTEMPTS}: {error}")
+            if failures == READ_ATTEMPTS:
+                raise
+            continue
+        failures = 0
+        reason = _take(collected, watch, began, began_unix, workplace)
+        if reason is not None:
+            if not collected.finished:
+                await analyzer.abort()
+            return Ended(reason, by_itself=False)
+        watch.check_temperature(workplace.temperature())
+        if collected.finished:
+            return Ended(assignment.why(collected.ended_by), by_itself=True)
+        if (asked := workplace.summons.why) is not None:
+            await analyzer.abort()
+            return Ended(asked, by_itself=False, asked=asked)
+        if clock.now() - began > assignment.longest_s:
+            raise Tripped(f"the instrument has not ended its task within {assignment.longest_s:.0f} s")
+
+
+def _take(collected: Collected, watch: Watch, began: float, began_unix: float, workplace: Workplace) -> str | None:
+    """Take what has arrived, each item at the instrument's own time; return why the step ends with one, or None."""
+    for item in collected.items:
+        if isinstance(item, ImpedancePoint):
+            at = item.time_s
+            watch.take_impedance(item, began + at, began_unix + at, workplace.temperature())
+            continue
+        workplace.reading = item
+        at = workplace.clock.now() - began if item.instrument_time is None else item.instrument_time
+        reason = watch.take(item, began + at, began_unix + at, workplace.temperature(), None)
+        if reason is not None:
+            return reason
+    return None

@@ -23,7 +23,21 @@ class Ended(NamedTuple):
 
 
 async def follow(watch: Watch, assignment: Assignment, workplace: Workplace) -> Ended:
-    """Take what a task streams that has just been started; return why it is over. Raises ``Tripped``."""
+    """Follow a task that has just been started, and start it again as often as it is to be done; return why it is over.
+
+    Raises ``Tripped``.
+    """
+    times = 0
+    while True:
+        ended = await _to_its_end(watch, assignment, workplace)
+        times += 1
+        if times >= assignment.times or not ended.by_itself:
+            return ended
+        await workplace.wiring.the_analyzer.start(assignment.task, assignment.cutoffs)
+
+
+async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace) -> Ended:
+    """Take what a task streams until it is over, once."""
     looks = Looks(watch.step.poll_s, assignment.planned_s, bool(assignment.cutoffs))
     clock, analyzer = workplace.clock, workplace.wiring.the_analyzer
     began, began_unix = clock.now(), clock.unix()

@@ -28,10 +28,5 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     held = setpoint if isinstance(step.drive, drives.Current) else None
     watch = attempt.begin(step, "analyzer", workplace, setpoint=setpoint, held=held, record_all=True)
     ended = await follow(watch, assignment, workplace)
-    for _ in range(assignment.times - 1):
-        if not ended.by_itself:
-            break
-        await analyzer.start(assignment.task, assignment.cutoffs)
-        ended = await follow(watch, assignment, workplace)
     attempt.end(watch, workplace, ended.reason, ended.asked)
     workplace.book.passing = None  # the cell is off at the end of a task

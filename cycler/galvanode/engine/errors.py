@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from galvanode.errors import GalvanodeError
+from galvanode.instrument.links.base import LinkError
+from galvanode.instrument.reading import BadReading
+from galvanode.instrument.roles import InstrumentError
+from galvanode.states import RunState
+
+SHUT_DOWN = "the engine was shut down"
 
 
 class Tripped(GalvanodeError):
@@ -19,3 +27,18 @@ class Failed(GalvanodeError):
 
 class Unanswerable(GalvanodeError):
     """An answer that does not fit the question."""
+
+
+def ended_by(error: BaseException) -> tuple[RunState, str]:
+    """Return the state of a run that an error has ended, and the reason in words."""
+    match error:
+        case Tripped() | BadReading() | InstrumentError():
+            return "tripped", str(error)
+        case CommunicationLost() | LinkError():
+            return "communication_lost", str(error)
+        case GalvanodeError():
+            return "failed", str(error)
+        case asyncio.CancelledError():
+            return "interrupted", SHUT_DOWN
+        case _:
+            return "failed", f"internal error: {type(error).__name__}: {error}"

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
 from galvanode.engine.carriers import carrier_of, operator, sequenced
-from galvanode.engine.errors import CommunicationLost, Failed, Tripped
+from galvanode.engine.errors import SHUT_DOWN, Failed, Tripped, ended_by
 from galvanode.engine.position import Position
 from galvanode.engine.summons import Summons
 from galvanode.engine.trust import inside
@@ -23,9 +23,8 @@ from galvanode.engine.walk import Walk
 from galvanode.engine.wiring import Wiring
 from galvanode.engine.workplace import Workplace
 from galvanode.errors import GalvanodeError
-from galvanode.instrument.links.base import LinkError
-from galvanode.instrument.reading import BadReading, Reading
-from galvanode.instrument.roles import Envelope, Identity, InstrumentError
+from galvanode.instrument.reading import Reading
+from galvanode.instrument.roles import Envelope, Identity
 from galvanode.recipe.program import Ask, Program, Step
 from galvanode.states import FINISHED, RunState
 from galvanode.store.records import RunCommit
@@ -168,23 +167,32 @@ class Run:
         try:
             await self._go_on_until_the_end()
             self._conclude()
-        except Tripped as trip:
-            self._set_state("tripped", str(trip))
-        except CommunicationLost as lost:
-            self._set_state("communication_lost", str(lost))
         except GalvanodeError as error:
-            self._set_state("failed", str(error))
-        except Exception as error:  # a defect of ours must still leave the cell safe and be seen
-            self._set_state("failed", f"internal error: {type(error).__name__}: {error}")
-            await self._make_safe()
+            self._tell_why(error)
+        except BaseException as error:  # a defect, of ours or a driver's, must still leave the cell safe and be seen
+            self._tell_why(error)
+            if not isinstance(error, asyncio.CancelledError):
+                await self._make_safe()
+            if isinstance(error, SystemExit):  # a driver does not speak for the other channels
+                raise RuntimeError(f"run {self.id} asked the engine to end") from error  # noqa: TRY004
             raise
         finally:
-            self._book.close_step(f"{self.state}: {self.end_reason}")
-            if self.unsafe is not None:
-                state = "failed" if self.state == "completed" else self.state
-                self._set_state(state, f"{self.end_reason}; the channel is not safe: {self.unsafe}")
-            self._book.note("ended", f"{self.state}: {self.end_reason}", state=self.state)
-            self.finished.set()
+            try:
+                self._close_the_book()
+            finally:
+                self.finished.set()
+
+    def _tell_why(self, error: BaseException) -> None:
+        """Say how the run stands after an error. One that does nothing when the engine ends stands as it did."""
+        if not isinstance(error, asyncio.CancelledError) or self.state in ("queued", "running"):
+            self._set_state(*ended_by(error))
+
+    def _close_the_book(self) -> None:
+        self._book.close_step(f"{self.state}: {self.end_reason}")
+        if self.unsafe is not None:
+            state = "failed" if self.state == "completed" else self.state
+            self._set_state(state, f"{self.end_reason}; the channel is not safe: {self.unsafe}")
+        self._book.note("ended", f"{self.state}: {self.end_reason}", state=self.state)
 
     async def _go_on_until_the_end(self) -> None:
         """Work, pause and wait in turn, until the program is over or the end is asked for."""
@@ -222,9 +230,8 @@ class Run:
             raise Tripped("the channel could not be made safe to wait for an answer")
         self._workplace.reading = None
         self._set_state("waiting")
-        within_s = question.within_s
-        if within_s is not None:
-            within_s = within_s / self._clock.speed if math.isfinite(self._clock.speed) else None
+        asked_s, speed = question.within_s, self._clock.speed
+        within_s = None if asked_s is None or math.isinf(speed) else asked_s / speed
         try:
             async with asyncio.timeout(within_s):
                 while self.question is not None and not self._summons.asked:
@@ -248,7 +255,7 @@ class Run:
         elif summons.paused:
             self._set_state("paused")
         else:
-            self._set_state("interrupted", "the engine was shut down")
+            self._set_state("interrupted", SHUT_DOWN)
 
     async def _work(self) -> None:
         """Walk the program until its end or a request; the channel is safe when this returns or raises.
@@ -263,14 +270,8 @@ class Run:
                 await self._take_up()
                 await self._carry_on()
             self._conclude()
-        except (Tripped, BadReading, InstrumentError) as error:
-            self._set_state("tripped", str(error))
-            raise Tripped(str(error)) from error
-        except (CommunicationLost, LinkError) as error:
-            self._set_state("communication_lost", str(error))
-            raise CommunicationLost(str(error)) from error
-        except GalvanodeError as error:
-            self._set_state("failed", str(error))
+        except BaseException as error:
+            self._tell_why(error)
             raise
         finally:
             self._book.passing = None

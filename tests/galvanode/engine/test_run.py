@@ -70,7 +70,7 @@ class FakeCycler:
             self.planned.remove(item)
             item[1]()
         planned = self.script.get(self.reads)
-        if isinstance(planned, Exception):
+        if isinstance(planned, BaseException):
             raise planned
         if planned is not None:
             return planned

@@ -357,7 +357,7 @@ def test_a_recipe_that_never_ends_is_ended_with_its_test(laboratory: pytest.Pyte
 
         ENDLESS = "title: t\\nrecord: {every: 10 min}\\nmethod:\\n  - rest: {for: 200000 h}\\n"
 
-        @pytest.mark.timeout(1, method="signal")
+        @pytest.mark.timeout(1, method="signal", func_only=True)
         def test_endless(bench):
             bench.run(ENDLESS, cell="llzto-zni2")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from galvanode.instrument.schedule import (
     Bounds,
     CannotExpress,
     Current,
+    Drive,
     Ending,
     Item,
     Load,
@@ -31,7 +33,7 @@ RATINGS = Ratings((-5.0, 5.0), 0.05)
 HOUR = Ending("time", ">=", 3600.0, "for: 1 h")
 
 
-def step(drive, *ends: Ending, number: int = 1, line: int = 7, **others) -> ScheduledStep:
+def step(drive: Drive, *ends: Ending, number: int = 1, line: int = 7, **others: Any) -> ScheduledStep:
     rule = others.pop("record", Recording(every_s=10.0))
     return ScheduledStep(number, "a step", drive, ends or (HOUR,), rule, others.pop("bounds", Bounds()), line)
 
@@ -74,7 +76,9 @@ def test_a_hold_beyond_the_end_of_the_step_before_goes_on_in_its_direction():
         (replace(CHARGE, ends=(HOUR,)), 4.2),
     ],
 )
-def test_a_hold_at_another_voltage_than_the_cell_was_brought_to_may_need_both_directions(before, volts):
+def test_a_hold_at_another_voltage_than_the_cell_was_brought_to_may_need_both_directions(
+    before: ScheduledStep, volts: float
+):
     hold = replace(HOLD, drive=Voltage(volts, 1e-3))
     with pytest.raises(CannotExpress, match="does not tell which"):
         written(before, hold)
@@ -87,7 +91,7 @@ def test_a_hold_at_another_voltage_than_the_cell_was_brought_to_may_need_both_di
         (Ending("current", ">=", -5e-5), Kind.VOLTAGE_DISCHARGE),
     ],
 )
-def test_a_hold_by_itself_tells_its_direction_by_the_sign_of_its_end(taper, kind):
+def test_a_hold_by_itself_tells_its_direction_by_the_sign_of_its_end(taper: Ending, kind: Kind):
     hold, _ = written(step(Voltage(3.0, 1e-3), taper, HOUR))
     assert (hold.kind, hold.stop_current) == (kind, pytest.approx(5e-5))
 
@@ -146,7 +150,7 @@ def test_a_step_without_a_record_rule_is_recorded_once_an_hour():
         (step(Current(1e-3), record=Recording(0.05)), "0.1 s at best"),
     ],
 )
-def test_what_cannot_be_said_is_refused_by_name_with_its_line(item, says):
+def test_what_cannot_be_said_is_refused_by_name_with_its_line(item: ScheduledStep, says: str):
     with pytest.raises(CannotExpress, match=says) as refused:
         write_step_file(Schedule("t", (Repeat((item,), 2, 1),)), RATINGS)
     assert refused.value.line == 7
@@ -163,7 +167,7 @@ seconds = st.floats(0.1, 1e6).map(lambda x: round(x, 3))
 
 
 @st.composite
-def steps(draw) -> ScheduledStep:
+def steps(draw: st.DrawFn) -> ScheduledStep:
     sign = draw(st.sampled_from([1, -1]))
     ends = [Ending("time", ">=", draw(seconds))]
     kind = draw(st.sampled_from(["rest", "current", "power", "voltage"]))
@@ -181,7 +185,7 @@ def steps(draw) -> ScheduledStep:
 
 
 @st.composite
-def schedules(draw) -> Schedule:
+def schedules(draw: st.DrawFn) -> Schedule:
     tree = st.recursive(
         steps(),
         lambda inner: st.builds(
@@ -257,7 +261,7 @@ def order_of_file(file: list[FileStep], numbers: dict[int, int]) -> list[int]:
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(schedules())
-def test_the_instrument_reads_what_the_schedule_says(schedule):
+def test_the_instrument_reads_what_the_schedule_says(schedule: Schedule):
     file = write_step_file(schedule, RATINGS)
     read = list(read_step_file(file.xml).steps)
     as_read(schedule, read, file.numbers)

@@ -421,6 +421,24 @@ async def test_two_runs_at_once_do_not_touch_each_other(lab: Laboratory):
     lab.assert_whole(sound)
 
 
+async def test_a_driver_that_calls_exit_ends_its_own_run_and_no_other(
+    slow_lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+):
+    run, other = await slow_lab.submit("c", ENDLESS), await slow_lab.submit("a", ENDLESS)
+    await slow_lab.has_samples(run)
+
+    async def leave() -> None:
+        raise SystemExit(1)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(slow_lab.station._bench.units["c"], "read", leave)
+        await slow_lab.ended(run, "failed")
+    assert slow_lab.store.run(run).end_reason == "internal error: SystemExit: 1"
+    assert not slow_lab.model("c").output
+    assert (await slow_lab.channel("c")).state == "idle"
+    await slow_lab.has_samples(other, slow_lab.store.run(other).samples)
+
+
 @pytest.mark.parametrize("kind", ["drop_reply", "truncate", "garble", "disconnect"])
 async def test_one_answer_that_is_lost_or_damaged_is_survived_and_on_record(lab: Laboratory, kind: str):
     lab.inject("c", kind, match=":READ?", skip=200, count=1)

@@ -143,6 +143,7 @@ async def _web_answers(station: Station) -> None:
     await asyncio.wait_for(ask(), 20)
 
 
+@pytest.mark.slow
 async def test_an_engine_whose_supervisor_is_killed_makes_its_cells_safe_and_ends(tmp_path: Path):
     async with (
         simulated(BENCH, tmp_path) as instruments,
@@ -200,6 +201,7 @@ async def test_an_engine_that_is_killed_while_the_station_closes_leaves_no_curre
         assert await asyncio.wait_for(s.process.process.wait(), 30) == 0
 
 
+@pytest.mark.slow
 async def test_a_full_disk_does_not_keep_the_supervisor_from_the_cells(tmp_path: Path):
     async with (
         simulated(BENCH, tmp_path) as instruments,

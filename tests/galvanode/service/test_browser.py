@@ -250,6 +250,7 @@ async def test_an_unavailable_engine_is_said_aloud(page: tuple[Page, str], engin
     await tab.until("document.getElementById('banner').innerText === ''")
 
 
+@pytest.mark.slow
 async def test_zooming_a_run_asks_for_more_of_it(page: tuple[Page, str]) -> None:
     tab, base = page
     await tab.open(f"{base}/runs/r0001")
@@ -263,6 +264,7 @@ async def test_zooming_a_run_asks_for_more_of_it(page: tuple[Page, str]) -> None
     assert any("start_s=3600" in url and "end_s=7200" in url for url in tab.requested)
 
 
+@pytest.mark.slow
 async def test_a_waiting_channel_is_marked_and_leads_to_the_question(page: tuple[Page, str], ask) -> None:
     tab, base = page
     await tab.open(base)
@@ -305,6 +307,7 @@ async def _too_busy(records: Records, run: str) -> None:
     return None
 
 
+@pytest.mark.slow
 async def test_the_chosen_unit_counts_where_none_is_typed(
     page: tuple[Page, str], engine, ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +355,7 @@ _CHOOSE = """
 """
 
 
+@pytest.mark.slow
 async def test_a_photo_is_shown_sent_and_among_the_events(page: tuple[Page, str], engine, ask, data_dir: Path) -> None:
     tab, base = page
     ask(message="Photograph the gauge", wants="photo", dimension=None)
@@ -372,6 +376,7 @@ async def test_a_photo_is_shown_sent_and_among_the_events(page: tuple[Page, str]
     await tab.until("document.querySelector('.photo img')?.naturalWidth === 640")
 
 
+@pytest.mark.slow
 async def test_a_photo_that_is_too_large_is_made_smaller(page: tuple[Page, str], ask, data_dir: Path) -> None:
     tab, base = page
     ask(message="Photograph the gauge", wants="photo", dimension=None)
@@ -385,6 +390,7 @@ async def test_a_photo_that_is_too_large_is_made_smaller(page: tuple[Page, str],
     assert kept.stat().st_size < 1024 * 1024
 
 
+@pytest.mark.slow
 async def test_an_answer_that_came_too_late_says_so(page: tuple[Page, str], engine, ask) -> None:
     tab, base = page
     ask()
@@ -397,6 +403,7 @@ async def test_an_answer_that_came_too_late_says_so(page: tuple[Page, str], engi
     tab.complaints.clear()  # the browser reports the 409 that was wanted
 
 
+@pytest.mark.slow
 async def test_every_question_fits_a_phone(page: tuple[Page, str], ask) -> None:
     tab, base = page
     await tab.open(f"{base}/runs/r0002#answer", width=360, height=740)

@@ -98,8 +98,11 @@ def _admit_step(step: Step, wiring: Wiring, ladders: _Ladders) -> None:
     capabilities = wiring.capabilities(wiring.carrier(step))
     burst_s = step.record.burst_every_s
     closest_s = step.poll_s if burst_s is None else min(step.poll_s, burst_s)
-    if capabilities is None or closest_s < capabilities.fastest_poll_s:
+    if capabilities is None:
         raise _Beyond(f"readings every {closest_s:g} s are too fast for the instrument")
+    if closest_s < capabilities.fastest_poll_s:
+        said = f"readings every {closest_s:g} s are too fast for the instrument"
+        raise _Beyond(f"{said}; expected {capabilities.fastest_poll_s:g} s or more")
     windows = {"voltage": (capabilities.voltage, "V"), "current": (capabilities.current, "A")}
     for reached in step.drive.reaches():
         _admit_value(reached.value, ladders, *windows[reached.dimension])

@@ -195,9 +195,9 @@ def _comparison(condition: Condition, value: Callable[[Operand], float]) -> Call
     limit = value(condition.value)
     if quantity == "value":
         subject = value(0.0 if condition.subject is None else condition.subject)
-        outcome = subject >= limit if at_least else subject <= limit
+        outcome = _compare(condition, subject, limit, CHARGE_TOLERANCE * max(abs(subject), abs(limit)))
         return lambda moment: outcome
-    if quantity == "time" and at_least:
+    if quantity == "time" and at_least and not condition.strict:
         return lambda moment: moment.elapsed >= limit - TIME_TOLERANCE_S
     entry = BY_NAME.get(quantity)
     slope_of = None if entry is None else entry.slope_of
@@ -213,9 +213,16 @@ def _comparison(condition: Condition, value: Callable[[Operand], float]) -> Call
             return False
         if magnitude:
             now = abs(now)
-        return now >= limit - slack if at_least else now <= limit + slack
+        return _compare(condition, now, limit, slack)
 
     return holds
+
+
+def _compare(condition: Condition, now: float, limit: float, slack: float) -> bool:
+    """Return how a number compares, where what differs by no more than ``slack`` counts as equal."""
+    if condition.comparison == ">=":
+        return now > limit + slack if condition.strict else now >= limit - slack
+    return now < limit - slack if condition.strict else now <= limit + slack
 
 
 def _measured(condition: Condition) -> Callable[[Moment], float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from galvanode.engine.assignments import Assignment
@@ -10,7 +11,7 @@ from galvanode.engine.pace import Looks
 from galvanode.engine.watch import Watch
 from galvanode.engine.workplace import READ_ATTEMPTS, Workplace
 from galvanode.instrument.links.base import LinkError
-from galvanode.instrument.tasks import Collected, ImpedancePoint
+from galvanode.instrument.tasks import Collected, HoldCurrent, HoldVoltage, ImpedancePoint, OpenCircuit, Task
 
 
 class Ended(NamedTuple):
@@ -38,7 +39,7 @@ async def follow(watch: Watch, assignment: Assignment, workplace: Workplace) -> 
 
 async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace) -> Ended:
     """Take what a task streams until it is over, once."""
-    looks = Looks(watch.step.poll_s, assignment.planned_s, bool(assignment.cutoffs))
+    looks = Looks(watch.step.poll_s, assignment.planned_s, bool(assignment.cutoffs), _spacing(assignment.task))
     clock, analyzer = workplace.clock, workplace.wiring.the_analyzer
     began, began_unix = clock.now(), clock.unix()
     failures = 0
@@ -53,7 +54,7 @@ async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace
                 raise
             continue
         failures = 0
-        reason = _take(collected, watch, began, began_unix, workplace)
+        reason = _take(collected, watch, looks, began, began_unix, workplace)
         if reason is not None:
             if not collected.finished:
                 await analyzer.abort()
@@ -68,7 +69,14 @@ async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace
             raise Tripped(f"the instrument has not ended its task within {assignment.longest_s:.0f} s")
 
 
-def _take(collected: Collected, watch: Watch, began: float, began_unix: float, workplace: Workplace) -> str | None:
+def _spacing(task: Task) -> float:
+    """Return the time between two samples, s; infinite where they are not what a step ends with."""
+    return task.interval_s if isinstance(task, (OpenCircuit, HoldCurrent, HoldVoltage)) else math.inf
+
+
+def _take(
+    collected: Collected, watch: Watch, looks: Looks, began: float, began_unix: float, workplace: Workplace
+) -> str | None:
     """Take what has arrived, each item at the instrument's own time; return why the step ends with one, or None."""
     for item in collected.items:
         if isinstance(item, ImpedancePoint):
@@ -77,6 +85,7 @@ def _take(collected: Collected, watch: Watch, began: float, began_unix: float, w
             continue
         workplace.reading = item
         at = workplace.clock.now() - began if item.instrument_time is None else item.instrument_time
+        looks.sampled(at)
         reason = watch.take(item, began + at, began_unix + at, workplace.temperature(), None)
         if reason is not None:
             return reason

@@ -51,13 +51,24 @@ class Pace:
 class Looks:
     """When to look what a task has sent: as the recipe asks, and soon after it may have ended.
 
-    Between two tasks the cell is off and nothing is recorded, so the next one must not wait for a poll.
+    Between two tasks the cell is off and nothing is recorded, so the next one must not wait for a poll. What the host
+    alone can tell, a charge or a time that a condition has held, it tells from a sample: until that one is seen, the
+    instrument drives the cell on and nobody counts.
     """
 
-    def __init__(self, poll_s: float, planned: float | None, may_end_early: bool) -> None:
+    def __init__(self, poll_s: float, planned: float | None, may_end_early: bool, spacing: float = math.inf) -> None:
+        """``spacing`` is the time between two samples, as it was asked for, s; infinite where samples need no look."""
         self._poll_s = poll_s
         self._planned = math.inf if planned is None else planned + _MARGIN_S
         self._any_time = planned is None or may_end_early
+        self._spacing = spacing
+        self._sampled: float | None = None
+
+    def sampled(self, at: float) -> None:
+        """Take note of a sample, s after the task began: the next one comes as long after it as it after the last."""
+        if math.isfinite(self._spacing) and self._sampled is not None and at > self._sampled:
+            self._spacing = at - self._sampled
+        self._sampled = at
 
     def after(self, elapsed: float) -> float:
         """Return when to look next, s after the task began, once ``elapsed`` has passed: always later than now."""
@@ -66,4 +77,11 @@ class Looks:
         if overdue >= -_SOONEST_S:
             return elapsed + min(self._poll_s, max(_SOONEST_S, 0.5 * overdue))
         soon = max(_SOONEST_S, _SHARE * elapsed) if self._any_time else self._poll_s
-        return min(elapsed + min(self._poll_s, soon), self._planned)
+        return min(elapsed + min(self._poll_s, soon), self._planned, self._next_sample(elapsed))
+
+    def _next_sample(self, elapsed: float) -> float:
+        if self._sampled is None:
+            return math.inf
+        due = self._sampled + self._spacing + _MARGIN_S
+        # As above: what is due but for a rounding error is due.
+        return due if due > elapsed + TIME_TOLERANCE_S else elapsed + max(_SOONEST_S, 0.5 * (elapsed - due))

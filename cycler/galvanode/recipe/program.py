@@ -37,6 +37,8 @@ class Condition(Plain):
     of_cycle: int | None = None
     """Of ``retention``: the 1-based turn of the innermost repeat whose discharge capacity counts as 1."""
     subject: Operand | None = None
+    strict: bool = False
+    """Equality does not count: of a branch, which looks once and waits for nothing."""
 
 
 class Detector(Plain):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.reading import BadReading, Reading
+from galvanode.instrument.reading import SCPI_OVERFLOW, BadReading, Reading
 from galvanode.instrument.roles import (
     Capabilities,
     Envelope,
@@ -77,6 +77,8 @@ class Keithley2400(ScpiInstrument):
         self._is(MODELS[options.model or "2400"])
         self._sourcing: Literal["current", "voltage"] | None = None
         self._voltage_limit = math.inf
+        self._widened = False
+        """The voltage source is kept on the range of the envelope, not on that of its level."""
         self._autozero_at: float | None = None
         """s, by the instrument's own time; None before the first reading of a source function."""
         self._autozero_next = False
@@ -151,6 +153,7 @@ class Keithley2400(ScpiInstrument):
         await self.confirmed(self.voltage_compliance, highest)
         await self.confirmed(self.current_compliance, envelope.current_max)
         self._voltage_limit = highest
+        self._widened = False
 
     async def rest(self) -> None:
         """Leave the cell at open circuit: source 0 A."""
@@ -174,6 +177,9 @@ class Keithley2400(ScpiInstrument):
         self.voltage_level.message(volts)
         self.current_compliance.message(current_limit)
         _power(current_limit, abs(volts), self.model)
+        if self._widened:
+            await self.command(":SOUR:VOLT:RANG:AUTO ON")
+            self._widened = False
         if self._sourcing != "voltage":
             await self._select("VOLT", "CURR")
             await self.confirmed(self.current_compliance, current_limit)
@@ -185,7 +191,11 @@ class Keithley2400(ScpiInstrument):
             await self.confirmed(self.voltage_level, volts)
 
     async def read(self) -> Reading:
-        """Measure voltage and current together."""
+        """Measure voltage and current together.
+
+        A voltage source measures on the range of its level. Where the current limit acts the cell may lie beyond it:
+        then it is measured again on the range of the envelope, which is kept until the next level.
+        """
         if self._autozero_next:
             await self.link.write(":SYST:AZER:STAT ONCE")
         answer = await self.link.query(self._read_message)
@@ -195,6 +205,10 @@ class Keithley2400(ScpiInstrument):
             return Reading(math.nan, math.nan, None, False, "output is off")
         if state != "1":
             raise self.link.distrust(f"{answer[:80]!r} is no reading; expected '1;' and four numbers")
+        if self._sourcing == "voltage" and not self._widened and _overflown(values):
+            self._widened = True
+            await self.command(f":SOUR:VOLT:RANG {self._voltage_limit:.6E}")
+            return await self.read()
         voltage, current, at, bits = numbers(self.link, values, 4)
         status = int(bits)
         if status & _OVERFLOW:
@@ -251,6 +265,14 @@ def _protection_above(volts: float, model: Model) -> int:
     raise OutOfRange(
         f"no over-voltage protection level lies above {volts:g} V; the highest of a {model.name} is {highest} V"
     )
+
+
+def _overflown(values: str) -> bool:
+    """Tell whether the voltage of a reading is beyond its range."""
+    try:
+        return abs(float(values.partition(",")[0])) == SCPI_OVERFLOW
+    except ValueError:
+        return False
 
 
 def _power(amps: float, volts: float, model: Model) -> None:

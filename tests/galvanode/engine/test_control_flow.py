@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from tests.galvanode.engine.test_run import SHORT_CIRCUIT, after, finish, make, program, step, when
 
+from galvanode.cell import parse_cell
 from galvanode.engine.ends import Ending
 from galvanode.engine.errors import Unanswerable
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
+from galvanode.recipe import compile_recipe, parse_recipe
 from galvanode.recipe.operand import Formula, Result, Variable
 from galvanode.recipe.program import (
     Action,
@@ -27,6 +29,14 @@ from galvanode.recipe.program import (
     Loop,
     Test,
 )
+
+CELL = """name: R
+area: 1 cm^2
+electrolyte_thickness: 1 mm
+temperature: 25 degC
+stack_pressure: unknown
+envelope: {voltage: {min: -5 V, max: 5 V}, current: {max: 500 mA}}
+"""
 
 
 def loop(end: int, **changes: Any) -> Loop:
@@ -530,3 +540,33 @@ def _every() -> Any:
     from galvanode.recipe.program import Record
 
     return Record(every_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "limit", "strict", "way"),
+    [
+        (">=", 0.01, True, "no"),
+        (">=", 0.0099, True, "yes"),
+        ("<=", 0.01, True, "no"),
+        ("<=", 0.0101, True, "yes"),
+        ("<=", 0.01, False, "yes"),
+    ],
+)
+async def test_a_branch_that_asks_for_less_or_more_does_not_take_equality(
+    comparison: str, limit: float, strict: bool, way: str
+):
+    asked = compare("charge", comparison, limit, strict=strict)
+    run, _ = make(
+        program(step(until=(after(10.0),)), branch(asked, 4), named("yes"), jump(do="goto", target=5), named("no"))
+    )
+    assert [name for name, _ in await carried_out(run)] == ["current", way]
+
+
+@pytest.mark.parametrize(("asked", "turns"), [("$n < 3", 3), ("$n <= 3", 4), ("3 > $n", 3), ("$x < 0.3", 3)])
+async def test_a_loop_that_counts_goes_round_as_often_as_it_says(asked: str, turns: int):
+    recipe = (
+        "version: 2\ntitle: t\nmethod:\n  - set: {n: 0, x: 0}\n  - rest: {for: 1 s}\n    label: again\n"
+        f"  - set: {{n: $n + 1, x: $x + 0.1}}\n  - if: {asked}\n    then: [goto: again]\n"
+    )
+    run, _ = make(compile_recipe(parse_recipe(recipe, "r.yaml"), parse_cell(CELL, "c.yaml")))
+    assert len(await carried_out(run)) == turns

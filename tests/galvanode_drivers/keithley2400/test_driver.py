@@ -21,11 +21,11 @@ ENVELOPE = Envelope(-2.0, 5.0, 0.1)
 class At:
     """The driver, and the instrument that it does not know to be simulated."""
 
-    def __init__(self, folder: Path, clock: HandClock, simulated: str, options: str) -> None:
+    def __init__(self, folder: Path, clock: HandClock, simulated: str, options: str, cell: str) -> None:
         path = folder / "bench.yaml"
         path.write_text(
             "title: t\ninstruments:\n  smu:\n    driver: keithley2400\n"
-            f"    options: {{{options}}}\n    simulated: {{cell: resistor, {simulated}}}\n"
+            f"    options: {{{options}}}\n    simulated: {{cell: {cell}, {simulated}}}\n"
         )
         self.clock = clock
         self.bench = read_bench(path)
@@ -45,8 +45,8 @@ Make = Callable[..., At]
 def at(tmp_path: Path, clock: HandClock) -> Iterator[Make]:
     made: list[At] = []
 
-    def make(simulated: str = "link: serial", options: str = "") -> At:
-        made.append(At(tmp_path, clock, simulated, options))
+    def make(simulated: str = "link: serial", options: str = "", cell: str = "resistor") -> At:
+        made.append(At(tmp_path, clock, simulated, options, cell))
         return made[-1]
 
     yield make
@@ -251,3 +251,19 @@ async def test_reference_and_zero_are_measured_once_a_minute_and_before_the_read
     # One reading says that a minute is over, and they are measured with the next one.
     assert all(60.0 <= passed <= 60.0 + 3 * seconds for passed in since_the_last), since_the_last
     assert stamps == pytest.approx([seconds * number for number in range(1, 41)], abs=0.1)
+
+
+async def test_a_cell_beyond_the_range_of_the_held_level_is_read_where_the_current_limit_acts(at: Make):
+    smu = at("overrides: {capacitance: 2 F}", cell="capacitor")  # at 3 V
+    await smu.driver.prepare(ENVELOPE)
+    await smu.driver.source_voltage(1.0, 2e-3)  # on the range of 2 V
+    reading = await smu.driver.read()
+    assert reading.voltage == pytest.approx(2.98, abs=0.01)
+    assert reading.current == pytest.approx(-2e-3, rel=1e-3)
+    assert reading.in_compliance
+    assert smu.unit.sources["VOLT"].range == 20.0
+    await smu.driver.source_voltage(1.5, 2e-3)
+    assert smu.unit.sources["VOLT"].range == 2.0
+    assert (await smu.driver.read()).voltage == pytest.approx(2.98, abs=0.01)
+    await smu.driver.rest()
+    assert (await smu.driver.read()).voltage == pytest.approx(3.0, abs=0.01)

@@ -191,15 +191,15 @@ def _end(until: Until, path: DocumentPath, context: Context, magnitude: bool) ->
 
 
 def condition_of(
-    asked: Asked, path: DocumentPath, context: Context, *, magnitude: bool = False, limited: bool = True
+    asked: Asked, path: DocumentPath, context: Context, *, magnitude: bool = False, branch: bool = False
 ) -> tuple[Test, str]:
     """Return the test that a condition at ``path`` is, and how it reads. Raises ``InvalidInput``.
 
-    With ``magnitude`` a current counts without its sign. With ``limited`` what it waits for must lie inside the limits:
-    it could not come otherwise.
+    With ``magnitude`` a current counts without its sign. What is waited for must lie inside the limits, it could not
+    come otherwise. A ``branch`` only looks, once: it may ask for anything, and ``<`` is less there.
     """
     if isinstance(asked, (All, Some)):
-        made = [condition_of(part, path, context, magnitude=magnitude, limited=limited) for part in asked.of]
+        made = [condition_of(part, path, context, magnitude=magnitude, branch=branch) for part in asked.of]
         texts = [
             f"({text})" if isinstance(part, Some) and isinstance(asked, All) else text
             for part, (_, text) in zip(asked.of, made, strict=True)
@@ -212,14 +212,14 @@ def condition_of(
         return _detector(asked, path, context), asked.name
     measured = asked.measured
     if measured is None:
-        condition = _of_values(asked, path, context)
+        condition = _of_values(asked, path, context, strict=branch and asked.strict)
     else:
-        condition = _of_measured(asked, measured, path, context, magnitude=magnitude, limited=limited)
+        condition = _of_measured(asked, measured, path, context, magnitude=magnitude, branch=branch)
     return condition, condition.text
 
 
 def _of_measured(
-    asked: Comparison, measured: Measured, path: DocumentPath, context: Context, *, magnitude: bool, limited: bool
+    asked: Comparison, measured: Measured, path: DocumentPath, context: Context, *, magnitude: bool, branch: bool
 ) -> Condition:
     quantity = measured.quantity
     if asked.name.startswith(AUXILIARY):
@@ -232,7 +232,7 @@ def _of_measured(
         measured.dimensions,
         path,
         context,
-        limited=limited and quantity not in ("voltage_drop", "voltage_rise"),
+        limited=not branch and quantity not in ("voltage_drop", "voltage_rise"),
         either_sign=without_sign,
     )
     over_s = None
@@ -249,10 +249,11 @@ def _of_measured(
         magnitude=asked.magnitude,
         over_s=over_s,
         of_cycle=asked.of_cycle,
+        strict=branch and asked.strict,
     )
 
 
-def _of_values(asked: Comparison, path: DocumentPath, context: Context) -> Condition:
+def _of_values(asked: Comparison, path: DocumentPath, context: Context, *, strict: bool) -> Condition:
     """Return a comparison of two values, of which none need be measured."""
     subject = asked.subject
     if subject is None:
@@ -264,7 +265,9 @@ def _of_values(asked: Comparison, path: DocumentPath, context: Context) -> Condi
         said = f"compares {words[0]} with {words[1]}; expected the same dimension on both sides"
         raise context.error(path, f"{label(path)} {said}")
     text = f"{context.text(subject)} {asked.symbol} {context.text(asked.value)}"
-    return Condition(quantity="value", comparison=asked.comparison, value=second, text=text, subject=first)
+    return Condition(
+        quantity="value", comparison=asked.comparison, value=second, text=text, subject=first, strict=strict
+    )
 
 
 def _named(found: Found) -> str:

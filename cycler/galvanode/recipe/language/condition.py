@@ -36,7 +36,7 @@ _DUE = f"a condition such as {_EXAMPLE}"
 _MOST_CYCLES = 10_000_000
 
 Symbol = Literal["<=", ">="]
-"""Equality counts as reached, so ``>`` and ``>=`` are one."""
+"""Equality counts as reached, so ``>`` and ``>=`` are one: but for an ``if``, see ``Comparison.strict``."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Comparison:
     over: Value | None = None
     of_cycle: int | None = None
     subject: Value | None = None
+
+    @property
+    def strict(self) -> bool:
+        """Whether it is written so that equality does not count, which an ``if`` keeps to."""
+        return not self.symbol.endswith("=")
 
     @property
     def measured(self) -> Measured | None:

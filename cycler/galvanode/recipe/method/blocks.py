@@ -357,7 +357,7 @@ class Method:
 
     def _if(self, item: IfItem, path: DocumentPath, frame: Frame, context: Context) -> int:
         at = (*path, "if")
-        test, text = condition_of(item.condition, at, context, limited=False)
+        test, text = condition_of(item.condition, at, context, branch=True)
         line = self._line(at, context)
         branch = Branch(test=test, text=text, otherwise=0, line=line)
         index = self._emit(branch, at, frame)

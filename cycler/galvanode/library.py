@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 from galvanode.errors import InvalidInput
@@ -25,5 +26,8 @@ def find_file(name: str | Path, folder: str = "") -> Path:
     for candidate in (shelf / path.name, shelf / f"{path.name}.yaml"):
         if candidate.is_file():
             return candidate
-    known = ", ".join(sorted(item.stem for item in shelf.glob("*.yaml")))
-    raise InvalidInput(f"no such file; expected a path, or a name in the library: {known}", source=path)
+    known = sorted(item.stem for item in shelf.glob("*.yaml"))
+    close = difflib.get_close_matches(path.name.lower().removesuffix(".yaml"), known, n=1)
+    hint = f"; did you mean '{close[0]}'? Expected" if close else "; expected"
+    said = f"no such file{hint} a path, or a name in the library: {', '.join(known)}"
+    raise InvalidInput(said, source=path)

@@ -62,6 +62,18 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.A
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
+_OPENED = {"while parsing a flow mapping": "{", "while parsing a flow sequence": "["}
+"""What the parser was about -> the bracket that it waits to see closed."""
+
+
+_TOKENS = {
+    "'<scalar>'": "a value",
+    "'<stream end>'": "the end of the file",
+    "'\\x00'": "the end of the file",
+}
+"""What the parser calls what it met -> what a person would."""
+
+
 class _Reader:
     """Builds data from the parser's events, counting as it goes."""
 
@@ -195,8 +207,12 @@ class _Reader:
             said = "expected 'key: value' with a ':' on this line"
         elif "cannot start any token" in said:
             said = said.replace("that cannot start any token", "where a value begins; put it in quotes")
+        elif problem.context in _OPENED and problem.context_mark is not None:
+            bracket, begun = _OPENED[problem.context], problem.context_mark
+            said = f"{said}: the '{bracket}' of line {begun.line + 1}, column {begun.column + 1} is not closed"
         elif problem.context and problem.context != said:
             said = f"{said} ({problem.context})"
-        said = said.replace("'<stream end>'", "the end of the file").replace("'\\x00'", "the end of the file")
+        for word, meant in _TOKENS.items():
+            said = said.replace(word, meant)
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
         return InvalidInput(said, source=self._source, line=line, column=column)

@@ -53,6 +53,7 @@ def test_byte_order_mark_and_windows_line_ends_are_no_obstacle(tmp_path):
         ("a:\t1\n", 1, 3, "a tab"),
         ("a: b\tc\n", 1, 5, "a tab"),
         ("a: [1, 2\n", 2, 1, "expected ',' or ']'"),
+        ("a: {b: 1\nc: 2\n", 2, 2, "expected ',' or '}', but got ':': the '{' of line 1, column 4 is not closed"),
         ("a: b: c\n", 1, 5, "':' where none may be"),
         ("a: 1\n b: 2\n", 2, 3, "':' where none may be"),
         ("a:\n  b: 1\n c: 2\n", 3, 2, "indentation"),

@@ -146,7 +146,7 @@ def _channel(bench: Bench, cell: Path, like: str | None) -> str | None:
         return channel_named_after(bench, cell)
     channel = channel_named_after(bench, Path(like))
     if channel is None:
-        raise InvalidInput(f"--like {like!r} is no simulated cell{_nearest(bench, like)}: {_names(bench)}")
+        raise InvalidInput(f"--like {like!r} is no simulated cell{_nearest(bench, like)} (known: {_names(bench)})")
     return channel
 
 

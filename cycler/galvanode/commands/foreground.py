@@ -86,7 +86,8 @@ async def probe_bench(bench: Path, *, as_json: bool) -> bool:
         table = Table("instrument", "resource", "answer")
         for row in rows:
             answer = row.get("identity") or f"[red]{row['error']}[/red]"
-            table.add_row(row["name"], row["resource"], answer)
+            real = opened.bench.instruments[row["name"]].simulated is None
+            table.add_row(row["name"], row["resource"] if real else "simulated", answer)
         out.print(table)
     return all("error" not in row for row in rows)
 

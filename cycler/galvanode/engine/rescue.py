@@ -168,13 +168,15 @@ class Rescue:
     async def _make_one_safe(
         self, name: str, unit: Unit, noticed: float, within_s: float, kind: str
     ) -> tuple[bool, str]:
-        deadline = time.monotonic() + within_s
+        deadline, told = time.monotonic() + within_s, ""
         while True:
             try:
                 await unit.make_safe()
             except Exception as error:  # whatever went wrong, the output may still be on
                 message = f"{name} is not safe: {error}"
-                self._log("not_safe", message, instrument=name)
+                if message != told:  # five times a second the same would bury what else is said
+                    self._log("not_safe", message, instrument=name)
+                    told = message
                 if time.monotonic() > deadline:
                     return False, message
                 await asyncio.sleep(_RETRY_SAFE_S)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from galvanode.document import Document, did_you_mean, listed, read_document, validate
+from galvanode.document import Document, Section, did_you_mean, listed, place_of, read_document, validate
 from galvanode.errors import InvalidInput
-from galvanode.instrument.family import Family, NoLink, Options, Role, families
-from galvanode.instrument.links.base import SIMULATOR_BACKEND, LinkError, Place
+from galvanode.instrument.family import Family, NoLink, Options, Role, families, told_apart
+from galvanode.instrument.links.base import SIMULATOR_BACKEND, LinkError, Place, one_name
 from galvanode.instrument.roles import (
     Chamber,
     CyclerChannel,
@@ -50,10 +50,8 @@ class Reference(NamedTuple):
         return f"{self.unit}/{self.address}" if self.address else self.unit
 
 
-class InstrumentEntry(BaseModel):
+class InstrumentEntry(Section):
     """One instrument of a bench file: a unit with one channel or many."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     driver: str
     resource: str | None = None
@@ -66,11 +64,20 @@ class InstrumentEntry(BaseModel):
     simulated: dict[str, Any] | None = None
     """What the simulator needs to know; nobody else reads it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _options_inside(cls, data: object) -> object:
+        """Tell where an option belongs that stands beside ``options``."""
+        if isinstance(data, dict):
+            entry = cast("dict[str, object]", data)
+            beside = [key for key in entry if key not in cls.model_fields]
+            for key in beside and sorted(_options_of(entry.get("driver")).intersection(beside)):
+                raise place_of((key,), f"'{key}' belongs into 'options': options: {{{key}: ...}}", key=True)
+        return cast("object", data)
 
-class ChannelEntry(BaseModel):
+
+class ChannelEntry(Section):
     """One channel: what is wired to one cell, at least one of cycler and analyzer. Each is a ``Reference``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cycler: str | None = None
     analyzer: str | None = None
@@ -82,13 +89,11 @@ class ChannelEntry(BaseModel):
         return [Reference.parse(name).unit for name in (self.cycler, self.analyzer) if name is not None]
 
 
-class _BenchFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _BenchFile(Section):
     title: str
     visa: str = "@py"
     instruments: dict[str, InstrumentEntry] = Field(min_length=1)
-    channels: dict[str, ChannelEntry] = {}
+    channels: dict[str, ChannelEntry] = Field(default_factory=dict[str, ChannelEntry])
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,7 @@ def read_bench(path: Path) -> Bench:
     for name, entry in file.instruments.items():
         found[name] = _family(document, name, entry, known)
         options[name] = _options(document, name, entry, found[name])
-    _check_places(document, file, options)
+    _check_places(document, file, found, options)
     bench = Bench(file.title, file.visa, file.instruments, found, options, file.channels, document)
     if not file.channels:
         return replace(bench, channels=_default_channels(bench))
@@ -183,6 +188,14 @@ def read_bench(path: Path) -> Bench:
     for name, channel in file.channels.items():
         _check_channel(bench, name, channel, users)
     return bench
+
+
+def _options_of(driver: object) -> set[str]:
+    """Names of the options of a family; none where there is no such family."""
+    try:
+        return set(families()[str(driver)].options.model_fields)
+    except (KeyError, InvalidInput):
+        return set()
 
 
 def _family(document: Document, name: str, entry: InstrumentEntry, known: Mapping[str, Family]) -> Family:
@@ -205,15 +218,24 @@ def _family(document: Document, name: str, entry: InstrumentEntry, known: Mappin
     return family
 
 
-def _check_places(document: Document, file: _BenchFile, options: Mapping[str, Options]) -> None:
+def _check_places(
+    document: Document, file: _BenchFile, kinds: Mapping[str, Family], options: Mapping[str, Options]
+) -> None:
     """Refuse two names for one instrument: what one does, the other would not know of."""
-    names = [name for name, entry in file.instruments.items() if entry.resource is not None]
-    for number, name in enumerate(names):
-        for other in names[:number]:
-            places = [(file.instruments[one].resource or "").upper() for one in (name, other)]
-            if places[0] == places[1] and options[name] == options[other]:
-                message = f"{name!r} has the resource and the options of {other!r}; expected an instrument of its own"
-                raise document.error(("instruments", name, "resource"), message)
+    at: dict[str, list[str]] = {}
+    for name, entry in file.instruments.items():
+        if entry.resource is None:
+            continue
+        neighbours = at.setdefault(one_name(entry.resource), [])
+        for other in neighbours:
+            if not told_apart(kinds[name], options[name], kinds[other], options[other]):
+                raise document.error(("instruments", name, "resource"), _same_place(name, other, kinds[name]))
+        neighbours.append(name)
+
+
+def _same_place(name: str, other: str, family: Family) -> str:
+    said = f"{name!r} is at the resource of {other!r}; expected an instrument of its own"
+    return f"{said}, or another {listed(f'options.{key}' for key in family.apart)} for each" if family.apart else said
 
 
 def _options(document: Document, name: str, entry: InstrumentEntry, family: Family) -> Options:
@@ -267,11 +289,12 @@ def _check_channel(bench: Bench, name: str, channel: ChannelEntry, users: dict[R
 def _check_reference(bench: Bench, place: tuple[str, ...], reference: Reference, roles: tuple[Role, ...]) -> None:
     unit, address = reference
     if unit not in bench.instruments:
-        message = f"{unit!r} is no instrument of this bench" + did_you_mean(unit, bench.instruments)
+        able = [str(one) for one in bench.references(*roles)]
+        message = f"{unit!r} is no instrument of this bench" + did_you_mean(str(reference), able)
         raise bench.document.error(place, message)
     family = bench.families[unit]
     if family.role not in roles:
-        message = f"{unit!r} ({family.name}) has the role {family.role!r}; expected {listed(roles)}"
+        message = f"{unit!r} ({family.name}) has the role {family.role!r}; expected {listed(roles)}" + _own_key(family)
         raise bench.document.error(place, message)
     addresses = family.addresses(bench.options[unit])
     if address in addresses:
@@ -280,6 +303,11 @@ def _check_reference(bench: Bench, place: tuple[str, ...], reference: Reference,
         raise bench.document.error(place, f"{unit!r} is one channel; expected '{unit}', not '{reference}'")
     message = f"{unit!r} has the channels {', '.join(addresses)}; expected one of them, such as '{unit}/{addresses[0]}'"
     raise bench.document.error(place, message)
+
+
+def _own_key(family: Family) -> str:
+    """Return where an instrument of that role stands in a channel, to end a message with."""
+    return next(f", or '{key}' as the key of this one" for key, roles in _ROLES.items() if family.role in roles)
 
 
 def has_role(driver: type, role: type) -> bool:

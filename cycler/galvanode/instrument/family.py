@@ -19,8 +19,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict
-
+from galvanode.document import Section
 from galvanode.errors import InvalidInput
 from galvanode.instrument.links.base import LinkSettings
 from galvanode.instrument.roles import Unit
@@ -34,10 +33,8 @@ Role = Literal["cycler", "analyzer", "sequencer", "chamber"]
 """What a channel is to the engine: polled, handed a step, handed the whole recipe, or the air around a cell."""
 
 
-class Options(BaseModel):
+class Options(Section):
     """The ``options:`` section of a bench entry. A family that has some derives from this."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +112,8 @@ class Family:
     channels: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
     """Their addresses on the unit, or what tells them from the options; none: the unit is its only channel."""
     options: type[Options] = Options
+    apart: tuple[str, ...] = ()
+    """Which options tell units apart that answer at one resource: the address on a bus, the number at a server."""
     link: Callable[[Any], LinkSettings]
     """How a unit is reached, from its options."""
     facts: Facts = field(default_factory=Facts)
@@ -139,6 +138,14 @@ class Family:
         except Exception as error:  # whatever a module does while it is imported
             message = f"{target!r}, of the instrument family {self.name!r}, cannot be loaded: {error!r}"
             raise InvalidInput(message) from error
+
+
+def told_apart(one: Family, options: Options, other: Family, others: Options) -> bool:
+    """Whether two units that answer at one resource are two: each has an address of its own there."""
+    addresses = [[getattr(its, key) for key in family.apart] for family, its in ((one, options), (other, others))]
+    if not all(addresses) or len(addresses[0]) != len(addresses[1]):
+        return False
+    return any(None not in pair and pair[0] != pair[1] for pair in zip(*addresses, strict=True))
 
 
 class FamiliesIn(Mapping[str, Family]):

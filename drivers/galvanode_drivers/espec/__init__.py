@@ -29,5 +29,6 @@ FAMILY = Family(
     simulator="galvanode_simulator.espec:SIMULATOR",
     role="chamber",
     options=EspecOptions,
+    apart=("address",),
     link=_link,
 )

@@ -1,9 +1,9 @@
 """Keithley 2400 series."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from galvanode.instrument.family import Facts, Family, Options
 from galvanode.instrument.links.base import Place
@@ -14,10 +14,15 @@ TERMINATORS = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "LFCR": "\n\r"}
 ModelName = Literal["2400", "2401", "2410", "2420", "2425", "2440"]
 
 
+def _in_digits(model: object) -> object:
+    """Take ``model: 2440`` for ``"2440"``: without quotes a file has a number there."""
+    return str(model) if isinstance(model, int) else model
+
+
 class Keithley2400Options(Options):
     """How the instrument is wired and reached."""
 
-    model: ModelName | None = None
+    model: Annotated[ModelName, BeforeValidator(_in_digits)] | None = None
     """Its model, where another one is to be refused; else what it says itself."""
     four_wire: bool = True
     terminals: Literal["front", "rear"] = "front"

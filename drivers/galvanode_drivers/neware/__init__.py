@@ -19,6 +19,7 @@ FAMILY = Family(
     role="sequencer",
     channels=_addresses,
     options=NewareOptions,
+    apart=("devid", "subdevid"),
     link=lambda _: Frames(EndMarker(b"#\r\n"), timeout_s=5.0),
     facts=Facts(options={"current": "50 mA"}, simulated={"cell": "resistor"}, envelope=(-1.0, 4.5, 0.04)),
 )

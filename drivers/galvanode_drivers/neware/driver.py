@@ -141,7 +141,7 @@ class Neware:
         """Write a step file where the server can read it; return its path there."""
         folder = self.options.step_files
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)  # not those above: they are a share that is not there, or misspelt
             handle, written = tempfile.mkstemp(prefix=".", suffix=".xml", dir=folder)
             with os.fdopen(handle, "wb") as stream:
                 stream.write(file.xml)

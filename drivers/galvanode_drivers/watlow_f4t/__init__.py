@@ -43,6 +43,7 @@ FAMILY = Family(
     simulator="galvanode_simulator.watlow_f4t:SIMULATOR",
     role="chamber",
     options=F4TOptions,
+    apart=("unit",),
     link=_link,
     facts=Facts(),
 )

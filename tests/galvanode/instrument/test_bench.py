@@ -82,7 +82,11 @@ async def test_opening_a_bench_of_real_instruments_reaches_none(tmp_path: Path) 
             "  a: {cycler: smu, chamber: smu}\n",
             "has the role 'cycler'; expected 'chamber'",
         ),
-        (SMU, "  a: {analyzer: smu}\n", "has the role 'cycler'; expected 'analyzer'"),
+        (
+            SMU,
+            "  a: {analyzer: smu}\n",
+            "has the role 'cycler'; expected 'analyzer', or 'cycler' as the key of this one",
+        ),
         (SMU, "  a: {cycler: smu}\n  b: {cycler: smu}\n", "'smu' belongs to channel 'a' already"),
         (BOX, "  a: {cycler: box/1}\n  b: {cycler: box/1}\n", "'box/1' belongs to channel 'a' already"),
         (SMU + OVEN, "  a: {chamber: oven}\n", "channel 'a' has nothing to drive its cell"),
@@ -90,7 +94,21 @@ async def test_opening_a_bench_of_real_instruments_reaches_none(tmp_path: Path) 
         (OVEN.replace("baud_rate", "bode_rate"), "", "'bode_rate'.*did you mean 'baud_rate'"),
         (SMU.replace("keithley2450", "keithley2451"), "", "'driver' is 'keithley2451'; expected one of"),
         (SMU.replace("resource: 'TCPIP::10.0.0.5::5025::SOCKET'", ""), "", "needs a 'resource'"),
-        (SMU + SMU.replace("smu", "same"), "", "'same' has the resource and the options of 'smu'"),
+        (SMU + SMU.replace("smu", "same"), "", "'same' is at the resource of 'smu'; expected an instrument of its own"),
+        (SMU + SMU.replace("smu", "same").replace("}", ", options: {nplc: 2}}"), "", "'same' is at the resource of"),
+        (SMU + SMU.replace("smu", "same").replace("TCPIP:", "tcpip0:"), "", "'same' is at the resource of 'smu'"),
+        (SMU + SMU.replace("smu", "same").replace("2450", "2400"), "", "'same' is at the resource of 'smu'"),
+        (BOX + BOX.replace("box", "same").replace("50 mA", "6 A"), "", "another 'options.devid' or 'options.subdevid'"),
+        (
+            OVEN + OVEN.replace("oven", "cold").replace("}}", ", address: 3}}"),
+            "",
+            "'cold' is at the resource of 'oven'",
+        ),
+        (OVEN.replace("25 degC", ""), "", r"bench.yaml:3:\d+: 'setpoint' is empty; expected a value, or no"),
+        (SMU.replace("}", ", simulated: }"), "", "'simulated' is empty"),
+        (SMU + OVEN, "  a: {cycler: smu, chamber: }\n", "'chamber' is empty; expected a value, or no 'chamber' at all"),
+        (OVEN.replace("options: {baud_rate: 19200}", "baud_rate: 19200"), "", "'baud_rate' belongs into 'options'"),
+        (BOX, "  a: {cycler: box_3}\n", "'box_3' is no instrument of this bench; did you mean 'box/3'"),
         (SMU.replace("resource", "timeout: 0 s, resource"), "", "'smu.timeout' is '0 s'; expected a value greater"),
         (SMU.replace("resource", "setpoint: 25 degC, resource"), "", "'smu' .* is no chamber and has no 'setpoint'"),
         (SMU, "  a/b: {cycler: smu}\n", "channel 'a/b': expected a name that can be printed, without '/'"),
@@ -103,6 +121,40 @@ def test_what_does_not_hold_together_is_refused_with_its_place(
     with pytest.raises(InvalidInput, match=words) as refused:
         bench(tmp_path, instruments, channels)
     assert refused.value.line
+
+
+def test_units_of_one_place_are_told_apart_by_their_address_there(tmp_path: Path) -> None:
+    ovens = [OVEN.replace("oven", name).replace("}}", f", address: {n}}}}}") for n, name in enumerate("ab", start=1)]
+    boxes = [BOX.replace("box", f"u{n}").replace("50 mA", f"50 mA, subdevid: {n}") for n in (1, 2)]
+    assert set(bench(tmp_path, "".join(ovens + boxes)).instruments) == {"a", "b", "u1", "u2"}
+
+
+@pytest.mark.parametrize("model", ["2440", "'2440'"])
+def test_a_model_needs_no_quotes(tmp_path: Path, model: str) -> None:
+    smu = SMU.replace("2450", "2400").replace("}", f", options: {{model: {model}}}}}")
+    assert bench(tmp_path, smu).options["smu"].model_dump()["model"] == "2440"
+
+
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [
+        ("127.0.0.1", "TCPIP::127.0.0.1::5025::SOCKET"),
+        ("smu.lab:5030", "TCPIP::smu.lab::5030::SOCKET"),
+        ("TCPIP::10.0.0.11::SOCKET", "TCPIP::10.0.0.11::5025::SOCKET"),
+        ("TCPIP::10.0.0.11:8399::SOCKET", "TCPIP::10.0.0.11::8399::SOCKET"),
+        ("/dev/ttyUSB0", "ASRL/dev/ttyUSB0::INSTR"),
+        ("COM3", "ASRL3::INSTR"),
+        ("smu, timeout: 1 s", "TCPIP::10.0.0.5::5025::SOCKET"),
+    ],
+)
+@pytest.mark.parametrize("unit", [BOX, SMU])
+def test_what_may_be_meant_is_told_to_whom_gives_no_resource_name(
+    tmp_path: Path, place: str, meant: str, unit: str
+) -> None:
+    address = "TCPIP::10.0.0.9::502::SOCKET" if unit == BOX else "TCPIP::10.0.0.5::5025::SOCKET"
+    with pytest.raises(InvalidInput, match=f"no VISA resource name; expected one such as '{meant}'") as refused:
+        open_bench(bench(tmp_path, unit.replace(address, place)))
+    assert refused.value.line == 3
 
 
 @pytest.mark.parametrize("place", ["nonsense", "TCPIP::10.0.0.5::99999::SOCKET", "TCPIP::10.0.0.5::port::SOCKET"])

@@ -318,6 +318,12 @@ STEPS_AND_LIMITS = [
     ("rest: {for: 10 min}", "rest:\n    for: 10 min", "14:5", "'for' stands beside 'rest'; indent it to stand inside"),
     (
         "rest: {for: 10 min}",
+        "rest: {for: 10 min}\n    times: 3",
+        "14:5",
+        "'times' stands beside 'rest'; it belongs to 'repeat'",
+    ),
+    (
+        "rest: {for: 10 min}",
         "rest: {for: 1 s}\n    plate: {}",
         "14:5",
         "'plate' in the same item as 'rest'; start every step with '- '",

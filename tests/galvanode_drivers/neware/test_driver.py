@@ -341,6 +341,12 @@ async def test_a_folder_that_cannot_be_written_is_told(box):
             await started(nowhere)
 
 
+async def test_the_step_file_goes_to_no_folder_that_is_misspelt(tmp_path, box):
+    with pytest.raises(InstrumentError, match="no step file can be written to"):
+        await started(Box(box.clock, tmp_path / "misspelt" / "steps"))
+    assert not (tmp_path / "misspelt").exists()
+
+
 async def test_identity_is_the_unit_of_the_server(box):
     assert await box.driver.identify() == Identity("NEWARE", "BTS 8 devtype 27", "21-2", "unknown")
 

@@ -13,6 +13,7 @@ A kind of link is a ``LinkSettings``: how a family's instruments are spoken to, 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from galvanode.instrument.roles import Identity, InstrumentError
 
 SIMULATOR_BACKEND = "galvanode"
 """Name of the PyVISA backend of the in-process simulator."""
+PYVISA_PY = "@py"
+"""Name of PyVISA's own backend in Python."""
 NOT_TOLD = "unknown"
 """Serial number of an instrument that cannot tell it."""
 
@@ -50,7 +53,7 @@ class Place:
 
     resource: str
     """VISA resource name, or what the kind of link takes for one."""
-    backend: str = "@py"
+    backend: str = PYVISA_PY
     """PyVISA library specification: ``@py``, ``@ivi``, or ``bench.yaml@galvanode`` for a simulated instrument."""
     timeout_s: float | None = None
     """Real time that an answer is waited for, s; None for what the family takes."""
@@ -59,6 +62,20 @@ class Place:
     def in_process(self) -> bool:
         """Whether the instrument is simulated in this process."""
         return self.backend.endswith("@" + SIMULATOR_BACKEND)
+
+
+_BOARD = re.compile(r"(TCPIP|GPIB|USB|PXI|VXI)(?=::)")
+_ONLY_DEVICE = re.compile(r"(?<=::)INST0::")
+_CLASS = re.compile(r"::INSTR$")
+
+
+def one_name(resource: str) -> str:
+    """Return a VISA resource name as one text for all that mean the same: ``TCPIP::A``, ``tcpip0::a::INSTR``.
+
+    For comparison only. Some serial ports differ in capitals alone; they count as one.
+    """
+    name = _BOARD.sub(r"\g<1>0", resource.strip().upper(), count=1)
+    return _CLASS.sub("", _ONLY_DEVICE.sub("", name))
 
 
 class Link(Protocol):

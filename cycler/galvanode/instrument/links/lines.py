@@ -75,10 +75,10 @@ class Lines:
     encoding: str = "ascii"
 
     def open(self, name: str, place: Place) -> LineLink:
-        """Return the link."""
+        """Return the link. Raises ``LinkError`` for what is no resource name."""
         if place.in_process:
             return InlineLines(name, place, self)
-        return SocketLines(name, place, self) if is_socket(place.resource) else ThreadedLines(name, place, self)
+        return SocketLines(name, place, self) if is_socket(name, place) else ThreadedLines(name, place, self)
 
 
 class _LeftOver(Unfit):

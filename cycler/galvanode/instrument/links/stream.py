@@ -7,6 +7,7 @@ answer out of what comes. What is left over, or makes no sense, leaves the link 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -15,7 +16,7 @@ from pyvisa import constants, rname
 from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
-from galvanode.instrument.links.base import GuardedLink, LinkError, Place, Unfit, no_answer, unreachable
+from galvanode.instrument.links.base import PYVISA_PY, GuardedLink, LinkError, Place, Unfit, no_answer
 from galvanode.instrument.links.visa import (
     CHUNK,
     VISA_ERRORS,
@@ -293,12 +294,37 @@ class ThreadStream(_VisaStream):
             raise self._error(error) from error
 
 
-def is_socket(resource: str) -> bool:
-    """Whether a VISA resource name is that of a plain TCP socket."""
+def is_socket(name: str, place: Place) -> bool:
+    """Whether an instrument is at a plain TCP socket. Raises ``LinkError`` for what is no resource name.
+
+    Another VISA library than PyVISA-py may have names of its own for its resources.
+    """
     try:
-        return isinstance(rname.ResourceName.from_string(resource), rname.TCPIPSocket)
-    except rname.InvalidResourceName:
+        return isinstance(rname.ResourceName.from_string(place.resource), rname.TCPIPSocket)
+    except rname.InvalidResourceName as error:
+        if place.backend == PYVISA_PY:
+            raise no_resource(name, place.resource) from error
         return False
+
+
+_PORT_AT_HOST = re.compile(r"(?:TCPIP\d*::?|\w+://)?([\w.-]+):{1,2}(\d+)(?:::?SOCKET|/)?", re.IGNORECASE)
+_HOST = re.compile(r"(?:TCPIP\d*::?|\w+://)?([\w-]+(?:\.[\w-]+)+)(?:::?SOCKET|/)?", re.IGNORECASE)
+_COM = re.compile(r"COM(\d+):?", re.IGNORECASE)
+
+
+def no_resource(name: str, resource: str) -> LinkError:
+    """Return the error of what is no VISA resource name, with the one that may be meant."""
+    if resource.startswith("/dev/"):
+        meant = f"ASRL{resource}::INSTR"
+    elif com := _COM.fullmatch(resource):
+        meant = f"ASRL{com[1]}::INSTR"
+    elif port := _PORT_AT_HOST.fullmatch(resource):
+        meant = f"TCPIP::{port[1]}::{port[2]}::SOCKET"
+    else:
+        host = _HOST.fullmatch(resource)
+        meant = f"TCPIP::{host[1] if host else '10.0.0.5'}::5025::SOCKET"
+    said = f"that is no VISA resource name; expected one such as '{meant}'"
+    return LinkError(f"{name} ({resource}) cannot be reached: {said}")
 
 
 def open_stream(name: str, place: Place, timeout_s: float, line: SerialLine) -> Stream:
@@ -308,7 +334,7 @@ def open_stream(name: str, place: Place, timeout_s: float, line: SerialLine) -> 
     try:
         resource = rname.ResourceName.from_string(place.resource)
     except rname.InvalidResourceName as error:
-        raise unreachable(name, place.resource, error) from error
+        raise no_resource(name, place.resource) from error
     if isinstance(resource, rname.TCPIPSocket):
         if not (resource.port.isdecimal() and 0 < int(resource.port) < 65536):
             raise LinkError(f"{name} ({place.resource}) cannot be reached: {resource.port!r} is no port, 1 to 65535")

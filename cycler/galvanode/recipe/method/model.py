@@ -344,11 +344,20 @@ def _stands_alone(word: str, item: dict[str, object]) -> None:
             raise place_of((key,), f"'{key}' in the same item as '{word}'; start every step with '- '", key=True)
         if key not in (word, "label") and word not in _BESIDE:
             close = did_you_mean(key, ("label",))
-            hint = close if "did you mean" in close else "; indent it to stand inside"
+            hint = close if "did you mean" in close else _where_it_may_stand(key, word)
             raise place_of((key,), f"'{key[:40]}' stands beside '{word}'{hint}", key=True)
     if word == "repeat" and "until_retention" in item:
         said = "'until_retention' is 'stop_when: retention <= 80 % of cycle 1' since version 2"
         raise place_of(("until_retention",), said, key=True)
+
+
+def _where_it_may_stand(key: str, word: str) -> str:
+    """Return what to do with a key that stands beside a verb, to end a message with."""
+    blocks = [block for block, keys in _BESIDE.items() if key in keys]
+    fields = VERBS[word].model_fields if word in VERBS else {}
+    if not blocks or key in {info.alias or name for name, info in fields.items()}:
+        return "; indent it to stand inside"
+    return f"; it belongs to {listed(blocks)}"
 
 
 def _word(item: dict[str, object]) -> str | None:

@@ -26,6 +26,8 @@ _LONGEST_S = 30 * 86400.0
 """Asked of an instrument where only the host knows when a step ends (a charge, say)."""
 _PERIODS = 3.0
 _PER_POINT_S = 1.0
+_HEARD_WITHIN_S = 10.0
+"""Beyond what lies between two samples: the current flows unwatched meanwhile, inside the task's own cut-offs."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Assignment:
     """When a task ends by itself, s after it began; None where the instrument alone knows."""
     longest_s: float
     """What takes longer has stalled."""
+    silent_s: float
+    """So long nothing may come at a time, s: longer, and the instrument is not heard any more."""
     ends: tuple[Condition, ...]
     """The ends of the step that are one comparison each."""
     end_text: str
@@ -71,6 +75,7 @@ def assignment_of(
         times=step.drive.averages if isinstance(step.drive, drives.Impedance) else 1,
         planned_s=_planned_s(task),
         longest_s=_longest_s(task),
+        silent_s=_HEARD_WITHIN_S + 2.0 * _interval_s(task),
         ends=ends,
         end_text=timed[0].text if timed else f"end of the {step.drive.kind}",
     )
@@ -132,6 +137,15 @@ def _longest_s(task: Task) -> float:
         frequencies = (task.frequency_max * step**n for n in range(task.points))
         return sum(10 * _PERIODS / f + 10 * _PER_POINT_S for f in frequencies) + 60.0
     return task.duration_s * 1.05 + 60.0
+
+
+def _interval_s(task: Task) -> float:
+    """Return how far two samples of a task lie apart at most, s."""
+    if isinstance(task, Sweep):
+        return task.step / task.rate
+    if isinstance(task, Impedance):
+        return 10 * _PERIODS / task.frequency_min + 10 * _PER_POINT_S
+    return task.interval_s
 
 
 def _span(sweep: Sweep) -> float:

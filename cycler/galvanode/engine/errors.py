@@ -25,6 +25,10 @@ class Failed(GalvanodeError):
     """The recipe says that this is a failure, or asks for what cannot be."""
 
 
+class Summoned(GalvanodeError):
+    """Something was asked of the run before its step had begun; it ends what it was doing for that."""
+
+
 class Unanswerable(GalvanodeError):
     """An answer that does not fit the question."""
 

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from galvanode.engine.assignments import Assignment
-from galvanode.engine.errors import Tripped
+from galvanode.engine.errors import CommunicationLost, Tripped
 from galvanode.engine.pace import Looks
 from galvanode.engine.watch import Watch
 from galvanode.engine.workplace import READ_ATTEMPTS, Workplace
@@ -42,7 +42,7 @@ async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace
     looks = Looks(watch.step.poll_s, assignment.planned_s, bool(assignment.cutoffs), _spacing(assignment.task))
     clock, analyzer = workplace.clock, workplace.wiring.the_analyzer
     began, began_unix = clock.now(), clock.unix()
-    failures = 0
+    heard, failures = began, 0
     while True:
         await workplace.summons.sleep(began + looks.after(clock.now() - began))
         try:
@@ -54,6 +54,7 @@ async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace
                 raise
             continue
         failures = 0
+        heard = clock.now() if collected.items else heard
         reason = _take(collected, watch, looks, began, began_unix, workplace)
         if reason is not None:
             if not collected.finished:
@@ -65,6 +66,8 @@ async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace
         if (asked := workplace.summons.why) is not None:
             await analyzer.abort()
             return Ended(asked, by_itself=False, asked=asked)
+        if clock.now() - heard > assignment.silent_s:
+            raise CommunicationLost(f"nothing came for {assignment.silent_s:.0f} s while the instrument ran a task")
         if clock.now() - began > assignment.longest_s:
             raise Tripped(f"the instrument has not ended its task within {assignment.longest_s:.0f} s")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
 from galvanode.engine.carriers import carrier_of, operator, sequenced
-from galvanode.engine.errors import SHUT_DOWN, Failed, Tripped, ended_by
+from galvanode.engine.errors import SHUT_DOWN, Failed, Summoned, Tripped, ended_by
 from galvanode.engine.position import Position
 from galvanode.engine.summons import Summons
 from galvanode.engine.trust import inside
@@ -267,8 +267,9 @@ class Run:
             if self._alone:
                 await sequenced.carry_out(self.program, self._tag, self._workplace, self._take_up)
             else:
-                await self._take_up()
-                await self._carry_on()
+                with suppress(Summoned):
+                    await self._take_up()
+                    await self._carry_on()
             self._conclude()
         except BaseException as error:
             self._tell_why(error)
@@ -296,11 +297,10 @@ class Run:
         """Go on where the position stands, if the cell is as it should be. Raises ``Tripped`` if not."""
         clock, p, book = self._clock, self.position, self._book
         gap_s = max(0.0, clock.unix() - p.unix_time_s) if p.unix_time_s else 0.0
-        p.away_s += gap_s
         book.origin = clock.now() - p.test_time_s - gap_s
-        carrier = self._wiring.first
-        await self._wiring.switch_to(carrier)
-        voltage = await self._workplace.rest_voltage(carrier)
+        await self._wiring.switch_to(self._wiring.first)
+        voltage = await self._workplace.rest_voltage(self._wiring.first)
+        p.away_s += gap_s  # what ends the measurement leaves the position as it was
         if not inside(voltage, self.program.safety.voltage):
             raise Tripped(f"open-circuit voltage {voltage:.4g} V on resuming lies outside the cell's limits")
         p.test_time_s, p.unix_time_s = clock.now() - book.origin, clock.unix()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
-from galvanode.engine.errors import CommunicationLost, Tripped
+from galvanode.engine.errors import CommunicationLost, Summoned, Tripped
 from galvanode.engine.position import Position
 from galvanode.engine.summons import Summons
 from galvanode.engine.walk import Walk
@@ -117,7 +117,7 @@ class Workplace:
         return await self.rest_voltage("cycler") if passing is None else passing.voltage
 
     async def rest_voltage(self, carrier: Carrier) -> float:
-        """Measure the rest voltage with the instrument that has the cell, V."""
+        """Measure the rest voltage with the instrument that has the cell, V. Raises ``Summoned``, ``Tripped``."""
         if carrier == "analyzer":
             return await self._rest_voltage_by_script()
         cycler = self.wiring.the_cycler
@@ -132,10 +132,14 @@ class Workplace:
         due = self.clock.now() + _OPEN_CIRCUIT_S + _SOON_S
         for look in range(_MOST_LOOKS):
             await self.summons.sleep(due + look * _OPEN_CIRCUIT_S / 2)
+            if self.summons.asked:
+                raise Summoned("asked for while the rest voltage was measured")
             collected = await analyzer.collect()
             readings += [item for item in collected.items if isinstance(item, Reading)]
             if collected.finished:
                 break
+        else:
+            await analyzer.abort()  # its end was lost on the way: the next task is not refused for that
         if not readings:
             raise Tripped("the rest voltage could not be measured")
         return readings[-1].voltage

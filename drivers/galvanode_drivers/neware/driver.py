@@ -235,9 +235,8 @@ class NewareChannel:
             self._tag
         )  # before the count: what is over now has no more records than are counted then
         if state.barcode != self._tag:
-            raise InstrumentError(
-                f"{self.name}: {state.barcode!r} was started on it in the place of {self._tag!r}; its records are lost"
-            )
+            there = f"has {state.barcode!r} in the place" if state.barcode else "knows nothing (any more)"
+            raise InstrumentError(f"{self.name}: the server {there} of {self._tag!r}; what it measured since is lost")
         address = await self.unit.address(self.number)
         stored = None if state.status in _AT_WORK and self._test else await self._stored(address)
         records = await self._fetch(address, after)

@@ -223,15 +223,72 @@ async def test_an_instrument_that_never_ends_its_task_trips_the_run():
     run, _, analyzer = make(program(sweep(instrument="analyzer")))
     collect = analyzer.collect
 
-    async def silent_in_the_sweep() -> Collected:
-        analyzer.silent = isinstance(analyzer.tasks[-1], Sweep)
-        return await collect()
+    async def without_end_in_the_sweep() -> Collected:
+        collected = await collect()
+        if not isinstance(analyzer.tasks[-1], Sweep) or not collected.finished:
+            return collected
+        now = analyzer.clock.now()
+        return Collected([Reading(0.9, 1e-9 * now, now - analyzer.began, False, None)], False, None)
 
-    analyzer.collect = silent_in_the_sweep
+    analyzer.collect = without_end_in_the_sweep
     await finish(run)
     assert run.state == "tripped"
     assert "has not ended" in (run.end_reason or "")
     assert not analyzer.on
+
+
+async def test_an_instrument_that_falls_silent_in_its_task_is_lost_within_seconds():
+    run, _, analyzer = make(program(sweep(instrument="analyzer")))
+    collect = analyzer.collect
+
+    async def silent_after_100_s() -> Collected:
+        analyzer.silent = analyzer.clock.now() > 100.0
+        return await collect()
+
+    analyzer.collect = silent_after_100_s
+    await finish(run)
+    assert run.state == "communication_lost"
+    assert run.end_reason == "nothing came for 20 s while the instrument ran a task"  # a sample every 5 s, and 10 s
+    assert analyzer.clock.now() < 130.0
+    assert not analyzer.on
+
+
+@pytest.mark.parametrize(("ask", "state"), [("stop", "stopped"), ("interrupt", "interrupted"), ("pause", "paused")])
+async def test_what_is_asked_while_the_rest_voltage_is_measured_is_done_at_once(ask: str, state: str):
+    run, _, analyzer = make(program(sweep(instrument="analyzer")), cycler=False)
+    start = analyzer.start
+
+    async def start_and_ask(task: Task, cutoffs: tuple[Cutoff, ...] = ()) -> None:
+        await start(task, cutoffs)
+        if len(analyzer.tasks) == 1:
+            asyncio.get_running_loop().call_soon(getattr(run, ask))
+
+    analyzer.start = start_and_ask
+    run.start()
+    async with asyncio.timeout(10):
+        while run.state != state:
+            await asyncio.sleep(0)
+    assert [type(task) for task in analyzer.tasks] == [OpenCircuit]
+    assert analyzer.calls[-1] == "safe"
+    run.resume()
+    if ask == "pause":
+        await asyncio.wait_for(run.finished.wait(), 10)
+        assert run.state == "completed", run.end_reason
+
+
+async def test_a_rest_voltage_whose_end_is_lost_on_the_way_does_not_keep_the_step_from_beginning():
+    run, _, analyzer = make(program(sweep(instrument="analyzer")))
+    collect = analyzer.collect
+
+    async def without_end() -> Collected:
+        collected = await collect()
+        at_rest = isinstance(analyzer.tasks[-1], OpenCircuit)
+        return Collected(collected.items, False, None) if at_rest else collected
+
+    analyzer.collect = without_end
+    await finish(run)
+    assert run.state == "completed", run.end_reason
+    assert analyzer.calls.index("abort") < analyzer.calls.index("start Sweep")
 
 
 async def test_a_limit_is_watched_in_what_the_instrument_streams():

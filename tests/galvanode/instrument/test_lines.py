@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pyvisa
 
-from galvanode.instrument.links.base import SIMULATOR_BACKEND, AnotherInstrument, LinkError, LinkTimeout, Place
+from galvanode.instrument.links.base import SIMULATOR_BACKEND, AnotherInstrument, LinkError, LinkTimeout, Place, Unfit
 from galvanode.instrument.links.lines import LineLink, Lines, SocketLines
 from galvanode.instrument.roles import Identity
 from galvanode_simulator.wire import Wire
@@ -328,6 +328,18 @@ async def test_silence_is_a_timeout_after_which_nothing_is_lost():
         await link.close()
 
 
+async def test_a_line_that_is_no_text_is_told_as_an_answer_that_does_not_fit():
+    async with talker() as (resource, speak):
+        link = open_line("em", "@py", resource, SETTINGS)
+        assert await link.read_lines() == []
+        await speak(b"one\n\x82two\n")
+        assert await link.read_lines() == ["one"]
+        with pytest.raises(Unfit, match=r"sent what is no text: b'\\x82two'"):
+            await link.read_lines()
+        assert await link.query("question") == "answer"
+        await link.close()
+
+
 @pytest.mark.parametrize("unasked", [b"part of a line", b"a line\n", b"one\ntwo\n"])
 async def test_what_came_unasked_is_never_taken_for_the_answer_to_a_question(unasked: bytes):
     async with talker() as (resource, speak):
@@ -355,6 +367,9 @@ async def test_lines_of_a_serial_line_come_without_waiting_and_whole():
         os.write(ours, b"ee\nfour\n")
         assert await link.read_line() == "three"
         assert await link.read_line() == "four"
+        os.write(ours, b"\xe0five\n")
+        with pytest.raises(Unfit, match=r"sent what is no text: b'\\xe0five'"):
+            await link.read_line()
         await link.close()
     finally:
         os.close(ours)

@@ -235,6 +235,11 @@ def no_answer(name: str, resource: str) -> LinkTimeout:
     return LinkTimeout(f"{name} ({resource}) did not answer in time; check its cable, power and address")
 
 
+def no_text(name: str, resource: str, error: UnicodeDecodeError) -> Unfit:
+    """Return the error of an instrument, or a line, that garbles what it says."""
+    return Unfit(f"{name} ({resource}) sent what is no text: {error.object[:60]!r}")
+
+
 def unreachable(name: str, resource: str, error: Exception) -> LinkError:
     """Return the error of an instrument that cannot be reached."""
     return LinkError(f"{name} ({resource}) cannot be reached: {error}")

@@ -19,7 +19,7 @@ from pyvisa import constants
 from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
-from galvanode.instrument.links.base import GuardedLink, Link, LinkError, LinkTimeout, Place, Unfit
+from galvanode.instrument.links.base import GuardedLink, Link, LinkError, LinkTimeout, Place, Unfit, no_text
 from galvanode.instrument.links.stream import HungUp, StreamLink, is_socket
 from galvanode.instrument.links.visa import (
     CHUNK,
@@ -94,12 +94,13 @@ class _Buffer:
         self.bytes = b""
 
     def next(self) -> str | None:
-        """Take the next complete line out; None if there is none."""
+        """Take the next complete line out; None if there is none. Raises ``UnicodeDecodeError``."""
         line, ending, rest = self.bytes.partition(self._ending)
         if not ending:
             return None
+        text = line.decode(self._encoding)
         self.bytes = rest
-        return line.decode(self._encoding)
+        return text
 
     def cut(self, come: bytes, ended: bool) -> tuple[str, bytes] | None:
         """Take the line that is an answer out of what has come for it, see ``stream.Cut``."""
@@ -113,10 +114,14 @@ class _Buffer:
         return None
 
     def all(self) -> list[str]:
-        """Take out every complete line."""
+        """Take out every complete line, up to one that is no text. Raises ``UnicodeDecodeError`` if that is the first."""
         lines: list[str] = []
-        while (line := self.next()) is not None:
-            lines.append(line)
+        try:
+            while (line := self.next()) is not None:
+                lines.append(line)
+        except UnicodeDecodeError:
+            if not lines:
+                raise
         return lines
 
 
@@ -180,7 +185,7 @@ class InlineLines(GuardedLink):
         """Return an answer that came in pieces, or with something behind it: then nothing more is believed."""
         self._buffer.bytes = beginning
         if not is_stream(self._session) and not beginning.endswith(self._ending):
-            raise ValueError(f"its answer {beginning[-40:]!r} was cut short")
+            raise self.distrust(f"its answer {beginning[-40:]!r} was cut short")
         answer = self._next(self._session)
         self._dirty |= bool(self._buffer.bytes)
         return answer
@@ -256,7 +261,7 @@ class SocketLines(StreamLink):
         async with self._turn:
             await self._ready()
             deadline = time.monotonic() + self._timeout_s
-            while (line := self._buffer.next()) is None:
+            while (line := self._text(self._buffer.next)) is None:
                 await self._take_more(max(0.0, deadline - time.monotonic()))
             return line
 
@@ -265,14 +270,22 @@ class SocketLines(StreamLink):
         async with self._turn:
             await self._ready()
             if not await self._stream.unread():
-                return self._buffer.all()
+                return self._text(self._buffer.all)
             try:
                 await self._take_more(0.0)
             except HungUp:
-                if lines := self._buffer.all():  # what it said before it hung up
+                if lines := self._text(self._buffer.all):  # what it said before it hung up
                     return lines
                 raise
-            return self._buffer.all()
+            return self._text(self._buffer.all)
+
+    def _text(self, take: Callable[[], T]) -> T:
+        """Take lines out of what has come. Raises ``Unfit`` for what is no text."""
+        try:
+            return take()
+        except UnicodeDecodeError as error:
+            self._dirty = True
+            raise no_text(self.name, self.resource, error) from error
 
     async def _take_more(self, within_s: float) -> None:
         more = await self._stream.receive(within_s)
@@ -371,7 +384,7 @@ class ThreadedLines(GuardedLink):
         answer = session.read_raw()
         ending = (session.read_termination or "").encode()
         if not answer.endswith(ending):  # PyVISA hands this out with no more than a Python warning
-            raise ValueError(f"its answer {answer[-40:]!r} to {message[:40]!r} was cut short")
+            raise self.distrust(f"its answer {answer[-40:]!r} to {message[:40]!r} was cut short")
         return answer[: len(answer) - len(ending)].decode(session.encoding)
 
     def _next(self, session: MessageBasedResource) -> str:

@@ -11,7 +11,7 @@ from pyvisa import constants
 from pyvisa.errors import InvalidSession, VisaIOError
 from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 
-from galvanode.instrument.links.base import LinkError, Place, no_answer, unreachable
+from galvanode.instrument.links.base import LinkError, Place, no_answer, no_text, unreachable
 
 VISA_ERRORS = (VisaIOError, InvalidSession, OSError, UnicodeError, ValueError)
 CHUNK = 2**20
@@ -133,4 +133,6 @@ def as_link_error(name: str, resource: str, error: Exception) -> LinkError:
     """Return the error for people."""
     if isinstance(error, VisaIOError) and error.error_code == constants.StatusCode.error_timeout:
         return no_answer(name, resource)
+    if isinstance(error, UnicodeDecodeError):
+        return no_text(name, resource, error)
     return unreachable(name, resource, error)

@@ -15,7 +15,7 @@ import pyvisa
 from galvanode.clock import install_clock, process_clock
 from galvanode.instrument.bench import Reference, open_bench, read_bench
 from galvanode.instrument.family import Family
-from galvanode.instrument.links.base import Place
+from galvanode.instrument.links.base import Link, Place
 from galvanode.instrument.roles import Envelope
 from galvanode_simulator.bench import SimulatedInstrument
 from galvanode_simulator.cells import Cell
@@ -178,9 +178,17 @@ class Bound:
 
     def driver_at(self, place: Place) -> Any:
         """Return another driver of the family, which reaches its instrument somewhere else: on a serial line, say."""
+        return self._driver_and_link(place)[0]
+
+    def another_driver(self) -> tuple[Any, Link]:
+        """Return another driver at the same instrument, and its link."""
+        bench = read_bench(self.bench)
+        return self._driver_and_link(Place(bench.resource("it"), bench.backend("it")))
+
+    def _driver_and_link(self, place: Place) -> tuple[Any, Link]:
         options = self.family.options.model_validate(dict(self.family.facts.options))
         link = self.family.link(options).open(self.family.name, place)
-        return self.family.load_driver()(link, options)
+        return self.family.load_driver()(link, options), link
 
     def air(self) -> float:
         """Temperature that a simulated chamber gives to the cells in it, K."""

@@ -103,7 +103,7 @@ class Keithley2400(ScpiInstrument):
         if self.options.model not in (None, name):
             raise InstrumentError(f"{self.name} is a {identity.model!r}; expected a {self.options.model}")
         self._is(found)
-        return identity
+        return self.link.recognise(identity)
 
     def _is(self, model: Model) -> None:
         """Take the limits of a model."""

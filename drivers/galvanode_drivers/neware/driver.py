@@ -235,8 +235,11 @@ class NewareChannel:
             self._tag
         )  # before the count: what is over now has no more records than are counted then
         if state.barcode != self._tag:
-            there = f"has {state.barcode!r} in the place" if state.barcode else "knows nothing (any more)"
-            raise InstrumentError(f"{self.name}: the server {there} of {self._tag!r}; what it measured since is lost")
+            if not state.barcode:
+                raise InstrumentError(f"{self.name}: the server has no {self._tag!r} any more; its records are lost")
+            raise InstrumentError(
+                f"{self.name}: {state.barcode!r} was started on it in the place of {self._tag!r}; its records are lost"
+            )
         address = await self.unit.address(self.number)
         stored = None if state.status in _AT_WORK and self._test else await self._stored(address)
         records = await self._fetch(address, after)

@@ -314,6 +314,15 @@ async def test_another_test_in_the_place_of_ours_is_not_taken_for_it(box):
         await channel.follow(0)
 
 
+async def test_a_server_that_has_lost_the_test_is_told_as_that(box):
+    channel = await started(box)
+    await channel.stop()
+    other = box.unit.channel("2")  # where nothing was ever started
+    other.attach(THREE_CYCLES, "run-1")
+    with pytest.raises(InstrumentError, match="the server has no 'run-1' any more"):
+        await other.follow(0)
+
+
 async def test_a_step_that_was_not_handed_over_is_an_error(box):
     channel = await started(box)
     box.pass_time(60_000.0)

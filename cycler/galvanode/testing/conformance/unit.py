@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from galvanode.instrument.family import Family, Role
-from galvanode.instrument.links.base import LinkError
+from galvanode.instrument.links.base import AnotherInstrument, LinkError
 from galvanode.instrument.roles import (
     Chamber,
     CyclerChannel,
@@ -81,6 +82,14 @@ class UnitConformance:
         identity = await bound.unit.identify()
         assert all((identity.manufacturer, identity.model, identity.serial, identity.firmware))
         assert await bound.unit.identify() == identity
+
+    async def test_identify_has_the_link_remember_who_answers(self, bound: Bound) -> None:
+        """So that another instrument at the same address is never taken for it after a reopening."""
+        unit, link = bound.another_driver()
+        identity = await unit.identify()
+        with pytest.raises(AnotherInstrument):
+            link.recognise(replace(identity, model=f"{identity.model} of another make"))
+        await unit.close()
 
     async def test_identify_refuses_an_instrument_of_another_family(self, bound: Bound) -> None:
         """Whatever it answers."""

@@ -315,9 +315,8 @@ async def test_another_test_in_the_place_of_ours_is_not_taken_for_it(box):
 
 
 async def test_a_server_that_has_lost_the_test_is_told_as_that(box):
-    channel = await started(box)
-    await channel.stop()
-    other = box.unit.channel("2")  # where nothing was ever started
+    await box.driver.identify()
+    other = box.driver.channel("2")  # where nothing was ever started
     other.attach(THREE_CYCLES, "run-1")
     with pytest.raises(InstrumentError, match="the server has no 'run-1' any more"):
         await other.follow(0)

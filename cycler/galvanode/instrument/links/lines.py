@@ -114,7 +114,7 @@ class _Buffer:
         return None
 
     def all(self) -> list[str]:
-        """Take out every complete line before one that is no text. Raises ``UnicodeDecodeError`` if that is the first."""
+        """Take out every complete line up to one that is no text. Raises ``UnicodeDecodeError`` if there is none."""
         lines: list[str] = []
         try:
             while (line := self.next()) is not None:

@@ -15,17 +15,18 @@ def library() -> Path:
 
 
 def find_file(name: str | Path, folder: str = "") -> Path:
-    """Return the file that a person means: a path, or the name of one in the library's ``folder``.
+    """Return the file that a person means: a path, or the plain name of one in the library's ``folder``.
 
-    Raises ``InvalidInput`` that lists what the library has.
+    A path that leads nowhere is never taken for a name: the library's ``formation`` is not the ``mine/formation.yaml``
+    that was meant. Raises ``InvalidInput`` that lists what the library has.
     """
     path = Path(name)
     if path.is_file():
         return path
     shelf = library() / folder
-    for candidate in (shelf / path.name, shelf / f"{path.name}.yaml"):
-        if candidate.is_file():
-            return candidate
+    named = shelf / f"{path}.yaml"
+    if path.name == str(path) and named.is_file():
+        return named
     known = sorted(item.stem for item in shelf.glob("*.yaml"))
     close = difflib.get_close_matches(path.name.lower().removesuffix(".yaml"), known, n=1)
     hint = f"; did you mean '{close[0]}'? Expected" if close else "; expected"

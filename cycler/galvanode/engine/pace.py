@@ -80,8 +80,9 @@ class Looks:
         return min(elapsed + min(self._poll_s, soon), self._planned, self._next_sample(elapsed))
 
     def _next_sample(self, elapsed: float) -> float:
-        if self._sampled is None:
+        if not math.isfinite(self._spacing):
             return math.inf
-        due = self._sampled + self._spacing + _MARGIN_S
+        # The first one comes as the task begins.
+        due = _MARGIN_S + (_SOONEST_S if self._sampled is None else self._sampled + self._spacing)
         # As above: what is due but for a rounding error is due.
         return due if due > elapsed + TIME_TOLERANCE_S else elapsed + max(_SOONEST_S, 0.5 * (elapsed - due))

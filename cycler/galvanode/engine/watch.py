@@ -16,12 +16,14 @@ from galvanode.instrument.tasks import ImpedancePoint
 from galvanode.quantities import Auxiliary
 from galvanode.recipe import drives
 from galvanode.recipe.operand import Operand
-from galvanode.recipe.program import Step
+from galvanode.recipe.program import Action, Step
 
 _NEAREST = 20.0
 """Times as often as the poll that a voltage is looked at, at most, as it nears an end."""
 _NEAREST_S = 0.05
 """And never more often than that, s."""
+_AT_ONCE_S = 0.1
+"""A step that took no longer ended with its first reading."""
 
 
 class Watch:
@@ -57,6 +59,10 @@ class Watch:
         self._test_origin = book.origin
         self._trust = Trust(step, 0.0 if resting else held, current_floor, book.note)
         self._stopping = Stopping(step, p, blocks, value, resting, book.beside.known)
+        # A charge that found the cell beyond its voltage is followed by no hold that would take out what is in there.
+        at_once = p.step_time_s == 0 and p.last_step.get("time", math.inf) <= _AT_ONCE_S
+        self._one_way = step.drive.direction if at_once and isinstance(step.drive, drives.Voltage) else 0
+        self._current_floor = current_floor
         self._recorder = Recorder(step, p, book.samples, book.beside, everything=record_all)
         self._beside = book.beside if carried else None
         self._carried = carried
@@ -92,7 +98,19 @@ class Watch:
             else:
                 self.verdict = verdict
                 reason = asked if verdict is None else verdict.reason
+            if self._one_way and self.fault is None:
+                reason = self._left_out(current) or reason
         self._recorder.take(voltage, current, temperature, reason is not None)
+        return reason
+
+    def _left_out(self, current: float) -> str | None:
+        """Return why a hold is left out, if its first current flows the wrong way."""
+        way, self._one_way = self._one_way, 0
+        if current * way >= -self._current_floor:
+            return None
+        what, other = ("charge", "discharge") if way > 0 else ("discharge", "charge")
+        reason = f"left out: the cell was beyond the voltage when the {what} began, and to hold it would {other} it"
+        self.verdict = Verdict(Action(), reason)
         return reason
 
     def take_impedance(self, point: ImpedancePoint, now: float, unix: float, temperature: float | None) -> None:

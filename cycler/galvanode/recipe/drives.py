@@ -227,6 +227,8 @@ class Voltage(_Held):
 
     current_limit: Operand | None = None
     """Magnitude in A that it may draw; None for the cell's envelope."""
+    direction: Sign = 0
+    """Of the hold after a charge (+1) or a discharge (-1): which way its current may flow; 0 for either."""
 
     @property
     def limit(self) -> Operand | None:

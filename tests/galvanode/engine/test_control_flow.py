@@ -13,7 +13,7 @@ from galvanode.engine.ends import Ending
 from galvanode.engine.errors import Unanswerable
 from galvanode.engine.position import Position
 from galvanode.engine.run import Run
-from galvanode.recipe import compile_recipe, parse_recipe
+from galvanode.recipe import compile_recipe, drives, parse_recipe
 from galvanode.recipe.operand import Formula, Result, Variable
 from galvanode.recipe.program import (
     Action,
@@ -570,3 +570,15 @@ async def test_a_loop_that_counts_goes_round_as_often_as_it_says(asked: str, tur
     )
     run, _ = make(compile_recipe(parse_recipe(recipe, "r.yaml"), parse_cell(CELL, "c.yaml")))
     assert len(await carried_out(run)) == turns
+
+
+@pytest.mark.parametrize(("way", "first", "held"), [(-1, "at once", False), (1, "at once", True), (-1, "later", True)])
+async def test_a_hold_that_would_undo_a_charge_or_a_discharge_is_left_out(way: Any, first: str, held: bool):
+    """At a resistor 1 V is held with a current that charges."""
+    ends = (when("voltage", "<=", 4.0),) if first == "at once" else (after(5.0),)
+    hold = drives.Voltage(setpoint=1.0, current_limit=0.05, direction=way)
+    run, _ = make(program(step(setpoint=-0.001, until=ends), step(hold, until=(after(10.0),)), named("next")))
+    reasons = dict(await carried_out(run))
+    assert reasons["next"] is not None
+    assert (reasons["voltage"] == "time >= 10") is held
+    assert held or "left out: the cell was beyond the voltage when the discharge began" in (reasons["voltage"] or "")

@@ -42,7 +42,7 @@ def test_a_sample_is_seen_soon_after_it_was_taken(interval: float, share: float,
         for at in samples[seen:]:
             if at > now:
                 break
-            assert seen < 3 or now - at <= 0.02
+            assert seen == 1 or now - at <= 0.02  # how far apart they are is known from the second on
             looks.sampled(at)
             seen += 1
 

@@ -90,7 +90,8 @@ class Charge(DrivenStep):
             said = f"'then_hold' would hold 0 V, where a {drive.dimension} says nothing about the current"
             raise context.error(at, f"{said}; expected another voltage in 'until'", key=True)
         line = context.document.place(at, key=True)[0]
-        return step.made(drives.Voltage(setpoint=voltage.value, current_limit=limit), until=until, line=line)
+        held = drives.Voltage(setpoint=voltage.value, current_limit=limit, direction=self.sign)
+        return step.made(held, until=until, line=line)
 
 
 def _voltage_of(end: End) -> Condition | None:

@@ -26,6 +26,8 @@ COMMIT_EVERY_S = 0.25
 SEAL_EVERY_S = 3600.0
 """Real seconds between seals of a running run."""
 _MOST_FAILURES = 3
+_TOLD_EVERY = 1000
+"""Commits that fail in a row: a full disk must not be filled with the news of it."""
 
 T = TypeVar("T")
 
@@ -129,8 +131,8 @@ class Commits:
                     self._failed(error)
                     return
                 else:
-                    self._failures_in_a_row = 0
                     self._unsaved.pop(0)
+                    self._succeeded()
 
     async def seal(self, run_id: str) -> None:
         """Move a run's samples into Parquet, beside the commits; what cannot be sealed now is tried hourly."""
@@ -164,10 +166,18 @@ class Commits:
             for run in self._table.runs:
                 await self.seal(run.id)
 
+    def _succeeded(self) -> None:
+        if self.failing:
+            told = f"samples are stored again, after {self._failures_in_a_row} commits that the disk did not take"
+            logger.warning("%s", told)
+            self.note("stored_again", told)
+        self._failures_in_a_row = 0
+
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self._failures_in_a_row += 1
-        logger.error("commit failed (%d in a row)", self._failures_in_a_row, exc_info=error)
+        if self._failures_in_a_row == 1 or self._failures_in_a_row % _TOLD_EVERY == 0:
+            logger.error("commit failed (%d in a row)", self._failures_in_a_row, exc_info=error)
         if self.failing:
             for run in self._table.runs:
                 run.trip(f"samples cannot be stored: {error}")

@@ -28,13 +28,13 @@ async def follow(watch: Watch, assignment: Assignment, workplace: Workplace) -> 
 
     Raises ``Tripped``.
     """
-    times = 0
+    times, analyzer = 0, workplace.wiring.the_analyzer
     while True:
         ended = await _to_its_end(watch, assignment, workplace)
         times += 1
         if times >= assignment.times or not ended.by_itself:
             return ended
-        await workplace.wiring.the_analyzer.start(assignment.task, assignment.cutoffs)
+        await workplace.send(analyzer, lambda: analyzer.start(assignment.task, assignment.cutoffs))
 
 
 async def _to_its_end(watch: Watch, assignment: Assignment, workplace: Workplace) -> Ended:

@@ -282,11 +282,11 @@ class Run:
 
     async def _take_up(self) -> None:
         """Bring the channel into a known state and, after an interruption, see that the cell fits."""
-        identities = await self._wiring.identify()
+        identities = await self._workplace.heard(self._wiring.identify)
         if self._identities and identities != self._identities:
             raise Tripped(f"another instrument answers: {', '.join(f'{i.model} {i.serial}' for i in identities)}")
         self._identities = identities
-        await self._wiring.prepare(self._workplace.envelope)
+        await self._workplace.heard(lambda: self._wiring.prepare(self._workplace.envelope))
         self._walk.take_up()
         if self._resuming and not self._alone:
             await self._resume()

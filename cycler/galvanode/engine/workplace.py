@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from galvanode.clock import Clock
 from galvanode.engine.book import Book
@@ -15,10 +16,12 @@ from galvanode.engine.walk import Walk
 from galvanode.engine.wiring import Carrier, Wiring
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import Reading
-from galvanode.instrument.roles import CyclerChannel, Envelope
+from galvanode.instrument.roles import CyclerChannel, Envelope, ScriptedChannel
 from galvanode.instrument.tasks import OpenCircuit
 from galvanode.recipe.operand import OPEN_CIRCUIT
 from galvanode.recipe.program import Ask, Step
+
+T = TypeVar("T")
 
 READ_ATTEMPTS = 3
 _LATE_S = 0.1
@@ -83,14 +86,23 @@ class Workplace:
 
     # --- the cycler ------------------------------------------------------------------------------------
 
-    async def send(self, cycler: CyclerChannel, send: Callable[[], Awaitable[None]]) -> None:
-        """Send a set point; a lost message is repeated once, from the safe state."""
+    async def send(self, instrument: CyclerChannel | ScriptedChannel, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a set point or a task; a lost message is repeated once, from the safe state."""
         try:
             await send()
         except LinkError as error:
             self.book.note("link", f"set point not confirmed, sent again: {error}")
-            await cycler.make_safe()
+            await instrument.make_safe()
             await send()
+
+    async def heard(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask before any current flows: a lost answer, which may end no run, is asked for again."""
+        for attempt in range(2, READ_ATTEMPTS + 1):
+            try:
+                return await ask()
+            except LinkError as error:
+                self.book.note("link", f"not heard, attempt {attempt} of {READ_ATTEMPTS}: {error}")
+        return await ask()
 
     async def read(self, cycler: CyclerChannel) -> Reading:
         """Read; a lost answer is asked for again."""
@@ -121,20 +133,20 @@ class Workplace:
         if carrier == "analyzer":
             return await self._rest_voltage_by_script()
         cycler = self.wiring.the_cycler
-        await cycler.rest()
+        await self.send(cycler, cycler.rest)
         self.book.count_what_passed(self.clock.now())
         return (await self.read(cycler)).voltage
 
     async def _rest_voltage_by_script(self) -> float:
         analyzer = self.wiring.the_analyzer
-        await analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4))
+        await self.send(analyzer, lambda: analyzer.start(OpenCircuit(_OPEN_CIRCUIT_S, _OPEN_CIRCUIT_S / 4)))
         readings: list[Reading] = []
         due = self.clock.now() + _OPEN_CIRCUIT_S + _SOON_S
         for look in range(_MOST_LOOKS):
             await self.summons.sleep(due + look * _OPEN_CIRCUIT_S / 2)
             if self.summons.asked:
                 raise Summoned("asked for while the rest voltage was measured")
-            collected = await analyzer.collect()
+            collected = await self.heard(analyzer.collect)
             readings += [item for item in collected.items if isinstance(item, Reading)]
             if collected.finished:
                 break

@@ -422,3 +422,35 @@ async def test_a_taper_ends_by_the_magnitude_of_the_current():
         cycler.script[number] = Reading(-1.0, next(readings), float(number), False, None)
     await finish(run)
     assert run.position.test_time_s == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("what", ["identify", "prepare", "start", "collect"])
+async def test_one_lost_answer_before_or_at_the_start_of_a_task_ends_no_run(what: str):
+    run, _, analyzer = make(program(sweep(instrument="analyzer")), cycler=False)
+    answered, asked = getattr(analyzer, what), 0
+
+    async def lost_once(*arguments: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise LinkTimeout("no answer")
+        return await answered(*arguments)
+
+    setattr(analyzer, what, lost_once)
+    commit = await finish(run)
+    assert run.state == "completed", run.end_reason
+    assert [event.kind for event in commit.events].count("link") == 1
+
+
+async def test_an_instrument_that_is_never_heard_at_the_start_is_lost_after_three_attempts():
+    run, _, analyzer = make(program(sweep(instrument="analyzer")), cycler=False)
+    asked = 0
+
+    async def lost() -> Any:
+        nonlocal asked
+        asked += 1
+        raise LinkTimeout("no answer")
+
+    analyzer.identify = lost
+    await finish(run)
+    assert (run.state, asked) == ("communication_lost", 3)

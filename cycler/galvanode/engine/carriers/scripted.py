@@ -24,7 +24,7 @@ async def carry_out(step: Step, workplace: Workplace) -> None:
     setpoint, limit = setpoint_of(step, value), current_limit(step, value, workplace.envelope)
     assignment = assignment_of(step, value, limit, workplace.position.variables.get(OPEN_CIRCUIT))
     workplace.book.enter_step(afresh=True)
-    await analyzer.start(assignment.task, assignment.cutoffs)
+    await workplace.send(analyzer, lambda: analyzer.start(assignment.task, assignment.cutoffs))
     held = setpoint if isinstance(step.drive, drives.Current) else None
     watch = attempt.begin(step, "analyzer", workplace, setpoint=setpoint, held=held, record_all=True)
     ended = await follow(watch, assignment, workplace)

@@ -11,6 +11,7 @@ from tests.galvanode.engine.test_run import ENVELOPE, FakeCycler, after, program
 from galvanode.clock import JumpingClock
 from galvanode.engine.run import Run
 from galvanode.engine.wiring import ChamberControl, NotWired, Wiring
+from galvanode.instrument.links.base import LinkTimeout
 from galvanode.instrument.reading import ChamberReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, Identity
 from galvanode.instrument.tasks import Collected, Cutoff, Impedance, ImpedancePoint, OpenCircuit, Sweep, Task

@@ -501,7 +501,7 @@ async def test_samples_of_a_commit_that_failed_are_stored_by_the_next_one_exactl
 
 
 async def test_when_samples_cannot_be_stored_the_runs_trip_and_later_all_samples_are_there(
-    slow_lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+    slow_lab: Laboratory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     run = await slow_lab.submit("c", ENDLESS)
     other = await slow_lab.submit("a", ENDLESS)
@@ -516,6 +516,8 @@ async def test_when_samples_cannot_be_stored_the_runs_trip_and_later_all_samples
         await slow_lab.ended(name, "tripped")
         assert "samples cannot be stored" in (slow_lab.store.run(name).end_reason or "")
         slow_lab.assert_whole(name)
+    assert sum("commit failed" in text for text in caplog.messages) == 1  # a full disk is not filled with it
+    await until(lambda: "stored_again" in slow_lab.kinds())
     while await slow_lab.unsealed():
         await asyncio.sleep(0.01)
     await slow_lab.ended(await slow_lab.submit("c"), "completed")

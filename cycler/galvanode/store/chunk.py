@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from galvanode.quantities import Auxiliary, Column
 from galvanode.store.errors import CommitRefused
@@ -34,16 +33,11 @@ def to_batch(
     try:
         *plain, beside = zip(*samples, strict=True)
         rows = [*plain, *zip(*beside, strict=True)] if auxiliaries else plain
-        arrays = [_converted(pa.array(v, f.type), c) for v, f, c in zip(rows, schema, columns, strict=True)]
+        if len(rows) != len(schema):
+            raise ValueError(f"they have {len(rows)}")
+        arrays = [_array(run, v, f, c) for v, f, c in zip(rows, schema, columns, strict=True)]
     except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         raise CommitRefused(run, f"samples are not rows of {len(schema)} numbers: {error}") from error
-    for array, label in zip(arrays, schema, strict=True):
-        if array.null_count and not label.nullable:
-            raise CommitRefused(run, f"a sample has no {label.name!r}")
-        if pa.types.is_floating(array.type):
-            values = (array.drop_null() if array.null_count else array).to_numpy()
-            if not np.isfinite(values).all():
-                raise CommitRefused(run, f"{label.name!r} of a sample is not a finite number")
     records = arrays[_RECORD_COLUMN].to_numpy()
     if records[0] != first_record or (np.diff(records) != 1).any():
         raise CommitRefused(
@@ -54,13 +48,19 @@ def to_batch(
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _converted(values: pa.Array, column: Column) -> pa.Array:
-    """Return SI values in the column's unit."""
-    if column.is_si:
-        return values
-    if column.zero:
-        values = pc.call_function("subtract", [values, column.zero])
-    return pc.call_function("divide", [values, column.divisor])
+def _array(run: str, values: Sequence[float | None], label: pa.Field, column: Column) -> pa.Array:
+    """Return SI values in the column's unit. Raises ``CommitRefused`` for what the column may not hold."""
+    array = pa.array(values, label.type)
+    absent = np.array([value is None for value in values]) if array.null_count else None
+    if absent is not None and not label.nullable:
+        raise CommitRefused(run, f"a sample has no {label.name!r}")
+    if not pa.types.is_floating(label.type):
+        return array
+    numbers = array.to_numpy(zero_copy_only=False)
+    finite = np.isfinite(numbers)
+    if not (finite if absent is None else finite | absent).all():
+        raise CommitRefused(run, f"{label.name!r} of a sample is not a finite number")
+    return array if column.is_si else pa.array((numbers - column.zero) / column.divisor, label.type, mask=absent)
 
 
 def to_bytes(batch: pa.RecordBatch) -> memoryview:

@@ -15,10 +15,10 @@ import galvanode
 from galvanode.engine.control import ControlClient
 from galvanode.library import library
 from galvanode.service import api_control, api_data, api_operator, api_session, pages, problems
+from galvanode.service.broker import MqttSettings
 from galvanode.service.engine_link import Client, EngineLink
 from galvanode.service.live import LiveStream
 from galvanode.service.models import Problem
-from galvanode.service.mqtt import MqttPublisher, MqttSettings
 from galvanode.service.records import Records
 from galvanode.service.security import LOOPBACK_NAMES, Guard, Hosts
 
@@ -57,6 +57,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         publishing = None
         if mqtt is not None:
+            from galvanode.service.mqtt import MqttPublisher  # here: few stations have a broker, and all start
+
             publishing = asyncio.create_task(MqttPublisher(mqtt, engine).run(), name="mqtt")
             publishing.add_done_callback(_report)
         try:

@@ -11,8 +11,8 @@ import uvicorn
 
 from galvanode.engine.control import ControlClient
 from galvanode.service.app import create_app
+from galvanode.service.broker import MqttSettings
 from galvanode.service.listening import listen
-from galvanode.service.mqtt import MqttSettings
 from galvanode.service.security import LOOPBACK_NAMES, is_loopback, station_token
 
 MAX_CONNECTIONS = 128

@@ -33,9 +33,8 @@ def to_batch(
     try:
         *plain, beside = zip(*samples, strict=True)
         rows = [*plain, *zip(*beside, strict=True)] if auxiliaries else plain
-        if len(rows) != len(schema):
-            raise ValueError(f"they have {len(rows)}")
-        arrays = [_array(run, v, f, c) for v, f, c in zip(rows, schema, columns, strict=True)]
+        described = list(zip(rows, schema, columns, strict=True))
+        arrays = [_array(run, v, f, c) for v, f, c in described]
     except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         raise CommitRefused(run, f"samples are not rows of {len(schema)} numbers: {error}") from error
     records = arrays[_RECORD_COLUMN].to_numpy()

@@ -17,8 +17,9 @@ import pytest
 
 from galvanode.engine.contract import EngineState
 from galvanode.errors import InvalidInput
+from galvanode.service.broker import MqttSettings, topic_level
 from galvanode.service.models import ChannelState, Question, Status
-from galvanode.service.mqtt import MqttPublisher, MqttSettings, topic_level
+from galvanode.service.mqtt import MqttPublisher
 
 
 def free_port() -> int:

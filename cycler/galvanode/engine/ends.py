@@ -84,16 +84,19 @@ class Ending:
         """s after the start at which it may become true by time alone."""
         self.charges: list[float] = []
         """C after the start at which it may become true by charge alone."""
+        self.energies: list[float] = []
+        """J after the start at which it may become true by energy alone."""
 
     def begin_step(self, value: Callable[[Operand], float]) -> None:
         """Work out its numbers anew: a step begins. What is told from several readings of a step starts afresh."""
         self.times = [] if self.end.by_s is None else [self.end.by_s]
         if self.end.not_before_s is not None:
             self.times.append(self.end.not_before_s)
-        self.charges = []
+        self.charges, self.energies = [], []
+        counted = {"time": self.times, "charge": self.charges, "energy": self.energies}
         for part in parts_of(self.end.test):
-            if isinstance(part, Condition) and part.quantity in ("time", "charge"):
-                (self.times if part.quantity == "time" else self.charges).append(value(part.value))
+            if isinstance(part, Condition) and part.quantity in counted:
+                counted[part.quantity].append(value(part.value))
         self._holds = test_of(self.end.test, value, iter(self._detectors))
 
     def update(self, moment: Moment) -> Verdict | None:

@@ -15,6 +15,9 @@ _NEXT = Action()
 _QUICK = frozenset(("time", "charge", "voltage", "current", "current_magnitude"))
 """What can be compared without a ``Moment``."""
 
+_ENERGY_LATE_S = 1e-3
+"""After the time at which an energy would be reached at the power of the last reading, which changes a little."""
+
 Holds = Callable[[float, float, float, float], bool]
 """Of step time, charge of the step, voltage and current."""
 
@@ -151,7 +154,7 @@ class Stopping:
         return bool(self._moments)
 
     def next_due(self, now: float, current: float) -> float:
-        """Return when something around the step may end by time or charge alone, process time."""
+        """Return when something around the step may end by time, charge or energy alone, process time."""
         wake = math.inf
         for moment, block, endings in self._moments:
             for ending in endings:
@@ -162,7 +165,15 @@ class Stopping:
                     wake = min(wake, now + max(0.0, due - moment.elapsed))
                 if block is not None and current > 0:
                     wake = min(wake, now + _charge_left(ending, moment) / current)
+                if ending.energies and (power := abs(moment.voltage) * current) > 0:
+                    wake = min(wake, now + _energy_left(ending, moment) / power + _ENERGY_LATE_S)
         return wake
+
+
+def _energy_left(ending: Ending, moment: Moment) -> float:
+    """Return the energy that is missing to the next one that may end a step or a block, J."""
+    reached = moment.energy * (1 + CHARGE_TOLERANCE)
+    return min((energy for energy in ending.energies if energy > reached), default=math.inf) - moment.energy
 
 
 def _charge_left(ending: Ending, moment: Moment) -> float:

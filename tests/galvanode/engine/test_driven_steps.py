@@ -189,3 +189,14 @@ async def test_a_sweep_without_a_rate_fails(rate: float):
     assert run.state == "failed"
     assert "must be above 0" in (run.end_reason or "")
     assert not [call for call in cycler.calls if call.startswith("voltage")]
+
+
+@pytest.mark.parametrize("slope", [-0.01, 0.01, 0.0])
+async def test_an_energy_ends_a_step_when_it_is_reached_and_not_at_the_next_poll(slope: float):
+    ends = (when("energy", ">=", 0.5),)
+    run, cycler = make(program(step(setpoint=-0.01, until=ends, poll_s=10.0, record=Record(every_s=10.0))))
+    cycler.voltage = lambda: 2.0 + slope * cycler.clock.now()
+    rows = await finish(run)
+    assert run.position.discharge_energy_j == pytest.approx(0.5, rel=2e-3)
+    assert run.position.discharge_energy_j >= 0.5 * (1 - 1e-9)
+    assert len(rows) <= 6

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LONGEST = 1000
+_ENDING = 300
+
 
 class GalvanodeError(Exception):
-    """Base of every error that Galvanode raises on purpose."""
+    """Base of every error that Galvanode raises on purpose.
+
+    A message may quote what came from outside, megabytes perhaps; a person is told its beginning and its end.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - _ENDING]} [...] {text[-_ENDING:]}"
 
 
 class InputRefused(GalvanodeError):

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from galvanode.engine.contract import A, Answer, Request, parse_request
+from galvanode.engine.strangers import BACKLOG, Strangers
 from galvanode.errors import EngineUnavailable, GalvanodeError, Refused
 
 logger = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ class ControlServer:
         self._secret = secrets.token_urlsafe(24)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._strangers = Strangers()
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen on a free loopback port and write the address file."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_LINE)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_LINE, backlog=BACKLOG)
         port = self._server.sockets[0].getsockname()[1]
         aside = self._path.with_suffix(".tmp")
         with contextlib.suppress(FileNotFoundError):
@@ -77,13 +79,13 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            greeting = _parse(await asyncio.wait_for(reader.readline(), _TAKE_WITHIN_S))
+            greeting = _parse(await self._strangers.greeting(reader, writer))
             if not secrets.compare_digest(str(greeting.get("secret", "")).encode(), self._secret.encode()):
                 return
             conversation = _Conversation(self._handler, writer, self._begin)
             while line := await reader.readline():
                 conversation.take(_parse(line))
-        except (ValueError, ConnectionError, TimeoutError):
+        except (ValueError, EOFError, ConnectionError, TimeoutError):
             return  # not our protocol, or gone: only this connection ends, and what it asked for is carried out
         finally:
             self._writers.discard(writer)

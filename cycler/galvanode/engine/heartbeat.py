@@ -13,6 +13,8 @@ import os
 import secrets
 import time
 
+from galvanode.engine.strangers import BACKLOG, Strangers
+
 ENVIRONMENT = "GALVANODE_SUPERVISOR"
 BEAT_EVERY_S = 0.1
 
@@ -53,10 +55,11 @@ class Pulse:
         self._last: dict[str, float] = {}
         self._gone: dict[str, asyncio.Event] = {}
         self._writers: set[asyncio.StreamWriter] = set()
+        self._strangers = Strangers()
 
     async def start(self) -> None:
         """Listen on a free loopback port."""
-        self._server = await asyncio.start_server(self._listen, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._listen, "127.0.0.1", 0, backlog=BACKLOG)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -89,13 +92,13 @@ class Pulse:
         self._writers.add(writer)
         gone = None
         try:
-            secret, _, claimed = (await reader.readline()).decode().strip().partition(" ")
+            secret, _, claimed = (await self._strangers.greeting(reader, writer)).decode().strip().partition(" ")
             if not secrets.compare_digest(secret.encode(), self._secret.encode()) or claimed not in self._gone:
                 return
             gone = self._gone[claimed]
             while await reader.read(4096):
                 self._last[claimed] = time.monotonic()
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             pass  # an abrupt end says the same as an orderly one
         finally:
             if gone is not None:

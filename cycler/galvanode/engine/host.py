@@ -14,7 +14,7 @@ from galvanode.clock import SIMULATED_EPOCH_UNIX, Clock, SystemClock, install_cl
 from galvanode.engine.compiling import ApartCompiler, BesideCompiler, Compiler
 from galvanode.engine.control import ControlServer
 from galvanode.engine.heartbeat import beat
-from galvanode.engine.rescue import ENGINE_LOCK
+from galvanode.engine.rescue import ENGINE_LOCK, OWNERS_ONLY
 from galvanode.engine.signals import ending_signals
 from galvanode.engine.station import Station
 from galvanode.engine.workbench import WorkLost
@@ -40,7 +40,7 @@ async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, s
     ending = ending_signals()
     # An engine that hung and was left behind may wake up once more: never two of them on one bench and one store.
     # And the supervisor makes the instruments safe before the first engine of a station may open them.
-    with FileLock(data_dir / ENGINE_LOCK, timeout=_LOCK_WITHIN_S):
+    with FileLock(data_dir / ENGINE_LOCK, timeout=_LOCK_WITHIN_S, mode=OWNERS_ONLY):
         await _serve(data_dir, bench, speed, seed, resume, heart, ending)
     heart.cancel()
     with contextlib.suppress(asyncio.CancelledError):

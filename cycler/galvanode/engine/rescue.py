@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 ENGINE_LOCK = "engine.lock"
 """File in the data directory. Whoever holds it may speak to the instruments of a station that is at work."""
+OWNERS_ONLY = 0o600
+"""Mode of a lock file: whoever may read one may hold it, and with it the station."""
 _EARLIER_ENGINE_S = 1.0
 """Real seconds for which an engine whose supervisor was killed is left to make its channels safe by itself."""
 _LOOK_EVERY_S = 0.02
@@ -59,7 +61,7 @@ class Rescue:
         self._first: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         """Of those who open the instruments: two at once would hear each other's answers."""
-        self._engine_lock = FileLock(data_dir / ENGINE_LOCK)
+        self._engine_lock = FileLock(data_dir / ENGINE_LOCK, mode=OWNERS_ONLY)
         self._closing: set[asyncio.Task[None]] = set()
         self.not_safe: list[str] = []
         """Instruments whose safe state could not be read back when that was last looked for."""

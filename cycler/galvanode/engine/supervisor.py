@@ -23,7 +23,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from galvanode.engine.heartbeat import Pulse
-from galvanode.engine.rescue import Rescue
+from galvanode.engine.rescue import OWNERS_ONLY, Rescue
 from galvanode.errors import GalvanodeError
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Supervisor:
         self._engine = Child("engine", ["engine", "--data", str(data_dir), "--bench", str(bench_path), *options])
         self._web = None if web_arguments is None else Child("web", ["web", "--data", str(data_dir), *web_arguments])
         self._pulse = Pulse()
-        self._lock = FileLock(data_dir / "supervisor.lock")
+        self._lock = FileLock(data_dir / "supervisor.lock", mode=OWNERS_ONLY)
         self._ending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stood_still_at = 0.0

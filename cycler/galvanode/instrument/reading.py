@@ -50,7 +50,7 @@ class ChamberReading(NamedTuple):
 def measured(text: str) -> float:
     """Return the number that an instrument sent; raise ``BadReading`` for NaN, overflow or noise."""
     try:
-        value = float(text)
+        value = float(text.replace("_", "?"))  # Python takes 1_0 for a number
     except ValueError:
         raise Garbled(f"{text[:40]!r} is not a number") from None
     if not -SCPI_OVERFLOW < value < SCPI_OVERFLOW:  # also false for NaN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Generator
@@ -26,6 +28,9 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
     Raises ``StoreError`` if the file is another program's or of another version.
     """
     path = directory / DATABASE
+    # Whoever may read a database may lock it. SQLite gives its log and its index the mode of the database.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

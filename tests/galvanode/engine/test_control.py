@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import stat
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from galvanode.engine.contract import Answer, Commanded, Pause, Reply, Request, Resume, Status, Stop, Stopped
 from galvanode.engine.control import MAX_AT_ONCE, ControlClient, ControlServer
+from galvanode.engine.heartbeat import ENVIRONMENT, Pulse, beat
+from galvanode.engine.strangers import MOST_STRANGERS
 from galvanode.errors import EngineUnavailable, InvalidInput, Refused
 
 
@@ -155,3 +158,43 @@ async def test_a_stranger_is_hung_up_on(server: ControlServer, tmp_path: Path, g
     writer.write(greeting + b'{"id": 1, "method": "status", "params": {}}\n')
     assert await asyncio.wait_for(reader.read(), 2) == b""
     writer.close()
+
+
+async def test_strangers_who_say_nothing_are_few_and_keep_nobody_away(
+    server: ControlServer, client: ControlClient, tmp_path: Path
+):
+    port = json.loads((tmp_path / "engine.json").read_text())["port"]
+    strangers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * MOST_STRANGERS)]
+    assert (await client.ask(Reply(run="r", value=1))).state == "1"
+    for reader, _ in strangers[: 2 * MOST_STRANGERS]:
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+    for _, writer in strangers:
+        writer.close()
+
+
+async def test_a_stranger_who_says_much_is_hung_up_on_at_once(server: ControlServer, tmp_path: Path):
+    port = json.loads((tmp_path / "engine.json").read_text())["port"]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"a" * 1000)
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+    writer.close()
+
+
+async def test_the_supervisor_holds_few_strangers_and_hears_its_children(monkeypatch: pytest.MonkeyPatch):
+    pulse = Pulse()
+    await pulse.start()
+    monkeypatch.setenv(ENVIRONMENT, pulse.environment("engine")[ENVIRONMENT])
+    port = int(pulse.environment("engine")[ENVIRONMENT].split(":")[0])
+    strangers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2 * MOST_STRANGERS)]
+    heart = asyncio.create_task(beat())
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(strangers[0][0].read(), 2) == b""
+    async with asyncio.timeout(2):
+        while not pulse.has_begun("engine"):
+            await asyncio.sleep(0.01)
+    heart.cancel()
+    for _, writer in strangers:
+        writer.close()
+    await pulse.close()

@@ -16,6 +16,7 @@ import pyvisa
 
 from galvanode.instrument.links.base import SIMULATOR_BACKEND, AnotherInstrument, LinkError, LinkTimeout, Place, Unfit
 from galvanode.instrument.links.lines import LineLink, Lines, SocketLines
+from galvanode.instrument.reading import BadReading, measured
 from galvanode.instrument.roles import Identity
 from galvanode_simulator.wire import Wire
 
@@ -347,6 +348,53 @@ async def test_what_came_unasked_is_never_taken_for_the_answer_to_a_question(una
         assert await link.read_lines() == []
         await speak(unasked)
         assert await link.query("question") == "answer"
+        await link.close()
+
+
+async def test_an_instrument_that_never_ceases_to_speak_has_to_wait_and_fills_no_memory():
+    sent = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        while True:
+            writer.write(bytes(2**18))
+            await writer.drain()
+            sent += 2**18
+
+    async with listening(serve) as resource:
+        link = open_line("smu", "@py", resource, SETTINGS)
+        await link.assure()
+        at_rest = -1
+        async with asyncio.timeout(20):
+            while sent > at_rest:
+                at_rest = sent
+                await asyncio.sleep(0.3)
+        assert sent < 32 * 2**20  # nearly all of it in the system's buffers of the two sockets
+        with pytest.raises(LinkError):
+            await link.query("question")
+        await link.close()
+
+
+async def test_a_line_that_is_no_text_is_told_and_the_link_opened_anew():
+    async with talker() as (resource, speak):
+        link = open_line("em", "@py", resource, SETTINGS)
+        assert await link.read_lines() == []
+        await speak(b"\xff\xfe\n")
+        with pytest.raises(LinkError, match="no text"):
+            await link.read_lines()
+        assert await link.query("question") == "answer"
+        await link.close()
+
+
+async def test_what_an_instrument_says_in_megabytes_is_told_in_a_few_words():
+    async def answer(_: str) -> str:
+        return "9" * 2**20 + "\n"
+
+    async with server(answer) as (resource, _):
+        link = open_line("smu", "@py", resource, SETTINGS)
+        with pytest.raises(BadReading) as refused:
+            measured(await link.query("question"))
+        assert len(str(refused.value)) < 2000
         await link.close()
 
 

@@ -15,7 +15,7 @@ from galvanode.instrument.reading import BadReading, measured
 
 @pytest.mark.parametrize(
     "text",
-    ["nan", "NAN", "9.91E37", "+9.9E37", "-9.9e37", "inf", "-Infinity", "", "1,2", "0x10", "1e400", "--1"],
+    ["nan", "NAN", "9.91E37", "+9.9E37", "-9.9e37", "inf", "-Infinity", "", "1,2", "0x10", "1e400", "--1", "1_0"],
 )
 def test_what_is_no_measurement_is_refused(text: str):
     with pytest.raises(BadReading):

@@ -1,6 +1,8 @@
 """What the engine relies on when it commits."""
 
 import sqlite3
+import stat
+import sys
 
 import pytest
 
@@ -24,6 +26,14 @@ def test_runs_are_numbered_in_order_and_keep_what_they_were_started_from(journal
         None,
     )
     assert record.started_unix_s is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX file modes")
+def test_nobody_but_the_owner_can_lock_the_database(journal, new_run, tmp_path):
+    journal.create_run(new_run)
+    files = list(tmp_path.glob(f"{DATABASE}*"))
+    assert len(files) == 3  # with the log and its index, whose locks keep writers away
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_samples_position_steps_and_events_arrive_together(journal, new_run, commit_of, rows, tmp_path, in_columns):

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from pyvisa import constants, rname
 from pyvisa.errors import VisaIOError
@@ -28,6 +28,10 @@ from galvanode.instrument.links.visa import (
 )
 
 T = TypeVar("T")
+_MOST_UNREAD = 2**20
+"""Bytes that an instrument may send and nobody has read, before it has to wait."""
+_NOISE = 10
+"""Times the timeout for which late answers may come one after the other."""
 Cut = Callable[[bytes, bool], tuple[T, bytes] | None]
 """Takes the answer out of what has come, and returns it with what is left; None if the answer is not complete.
 
@@ -79,16 +83,33 @@ class Stream(Protocol):
 
 
 class _Received(asyncio.Protocol):
-    """What a socket has brought."""
+    """What a socket has brought, up to ``_MOST_UNREAD``: the rest waits where it comes from."""
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.ended = False
         self.news = asyncio.Event()
+        self._transport: asyncio.Transport | None = None
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.data += data
+        if len(self.data) > _MOST_UNREAD and self._transport is not None:
+            self._transport.pause_reading()
+            self._paused = True
         self.news.set()
+
+    def take(self) -> bytes:
+        """Return what has come, and let more come."""
+        data = bytes(self.data)
+        self.data.clear()
+        if self._paused and self._transport is not None:
+            self._transport.resume_reading()
+            self._paused = False
+        return data
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -136,9 +157,7 @@ class TcpStream:
                     await received.news.wait()
             except TimeoutError:
                 raise no_answer(self._name, self._resource) from None
-        data = bytes(received.data)
-        received.data.clear()
-        return data
+        return received.take()
 
     async def unread(self) -> bool:
         """Whether something has come that nobody has received, or the other side has hung up."""
@@ -405,12 +424,18 @@ class StreamLink(GuardedLink):
         raise kind(f"{self.name} ({self.resource}) hung up")
 
     async def _await_silence(self) -> None:
-        """Let late answers pass, until none has come for as long as an answer is waited for."""
+        """Let late answers pass, until none has come for as long as an answer is waited for.
+
+        Raises ``Unfit`` if there is no end of them.
+        """
+        deadline = asyncio.get_running_loop().time() + _NOISE * self._timeout_s
         try:
-            while True:
+            while asyncio.get_running_loop().time() < deadline:
                 await self._stream.receive(self._timeout_s)
         except LinkError:
             self._late_answers = False
+        else:
+            raise self.distrust("sends without end what it was not asked for")
 
     async def _reach(self) -> None:
         await self._stream.connect()

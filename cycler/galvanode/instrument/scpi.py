@@ -15,10 +15,12 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
 from galvanode.instrument.family import Options
+from galvanode.instrument.links.base import Link
 from galvanode.instrument.links.lines import LineLink
 from galvanode.instrument.reading import BadReading, measured
 from galvanode.instrument.roles import Identity, InstrumentError, OneChannel, OutOfRange
 
+_NUMBER = re.compile(r"[-+]?[0-9.]+(E[-+]?[0-9]+)?", re.IGNORECASE)
 _CODE = re.compile(r"[-+]?\d{1,5}")
 
 V = TypeVar("V", float, bool, str, int)
@@ -143,6 +145,14 @@ def keyword(text: str) -> str:
     return text.strip().strip('"').upper()
 
 
+def identity_in(answer: str, link: Link) -> Identity:
+    """Return who answered ``*IDN?``. Raises ``Unfit`` for what is no identity."""
+    fields = [field.strip() for field in answer.split(",", 3)]
+    if len(fields) != 4 or any(map(_NUMBER.fullmatch, fields[:2])):
+        raise link.distrust(f"{answer[:80]!r} answers *IDN?; expected maker, model, serial number and firmware")
+    return Identity(*fields)
+
+
 class ScpiInstrument(OneChannel):
     """An IEEE 488.2 instrument with an error queue."""
 
@@ -186,13 +196,9 @@ class ScpiInstrument(OneChannel):
         raise InstrumentError(f"{self.name} reports errors without end; the last is {errors[-1]}")
 
     async def identity(self) -> Identity:
-        """Ask ``*IDN?``."""
+        """Ask ``*IDN?``. Raises ``Unfit`` for what is none, such as a reading that comes late on a serial line."""
         answer = await self.link.query("*IDN?")
-        fields = [field.strip() for field in answer.split(",", 3)]
-        if len(fields) != 4:
-            self.link.distrust(f"{answer[:80]!r} is no identity")
-            raise InstrumentError(f"{self.name} answered {answer[:80]!r} to *IDN?; expected four fields")
-        return Identity(*fields)
+        return identity_in(answer, self.link)
 
     def _error_in(self, answer: str) -> bool:
         """Whether an entry of the error queue is an error. Raises ``Unfit`` if it is no entry."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from galvanode.instrument.answers import numbers
 from galvanode.instrument.links.lines import LineLink
-from galvanode.instrument.roles import Identity, InstrumentError
+from galvanode.instrument.roles import Identity
+from galvanode.instrument.scpi import identity_in
 from galvanode_drivers.watlow_f4t import F4TOptions
 
 _PAUSE_S = 0.1
@@ -24,12 +26,8 @@ class ScpiSpeech:
 
     async def identity(self) -> Identity:
         """Ask ``*IDN?``."""
-        answer = await self._link.query("*IDN?")
-        fields = [field.strip() for field in answer.split(",", 3)]
-        if len(fields) != 4:
-            self._link.distrust(f"{answer[:80]!r} is no identity")
-            raise InstrumentError(f"{self._link.name} answered {answer[:80]!r} to *IDN?; expected four fields")
-        return Identity("Watlow", *fields[1:])
+        told = identity_in(await self._link.query("*IDN?"), self._link)
+        return replace(told, manufacturer="Watlow")
 
     async def in_celsius(self) -> bool:
         """Whether numbers on the wire are in Celsius."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galvanode.instrument.family import Options
-from galvanode.instrument.links.base import GuardedLink
+from galvanode.instrument.links.base import GuardedLink, Unfit
 from galvanode.instrument.roles import InstrumentError, OutOfRange
 from galvanode.instrument.scpi import ScpiInstrument, Setting, on_off
 
@@ -86,3 +86,13 @@ async def test_an_error_queue_without_end_is_not_read_for_ever():
 def test_what_is_sent_is_what_was_meant_to_nine_digits(value: float):
     sent = float(Source.current.message(value).split(" ")[1])
     assert sent == pytest.approx(value, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("late", ["+7.849900E-05", "+1.0E+00,+7.8E-05,+9.91E+37,+1.2E+02", "0"])
+async def test_a_reading_that_comes_late_is_not_who_answers_and_is_not_believed(late: str):
+    wire = Wire()
+    wire.answers = [late]
+    with pytest.raises(Unfit, match="expected maker, model, serial number and firmware"):
+        await Source(wire, Options()).identity()
+    wire.answers = ["KEITHLEY INSTRUMENTS INC.,MODEL 2400,1234567,C30 Mar 17 2006"]
+    assert (await Source(wire, Options()).identity()).serial == "1234567"

@@ -148,7 +148,7 @@ def keyword(text: str) -> str:
 def identity_in(answer: str, link: Link) -> Identity:
     """Return who answered ``*IDN?``. Raises ``Unfit`` for what is no identity."""
     fields = [field.strip() for field in answer.split(",", 3)]
-    if len(fields) != 4 or any(map(_NUMBER.fullmatch, fields[:2])):
+    if len(fields) != 4 or _NUMBER.fullmatch(fields[0]):  # no maker is a number; a model may be
         raise link.distrust(f"{answer[:80]!r} answers *IDN?; expected maker, model, serial number and firmware")
     return Identity(*fields)
 

@@ -75,13 +75,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that take tens of seconds each, one after the other: some of them measure times.
-
-    Before them, on every core, those that try a rule on generated examples, with many more of these than by default.
-    """
-    thorough = ("--hypothesis-profile", "thorough", "-m", "hypothesis and not slow")
-    _python(session, "pytest", "-q", *thorough, "--timeout", "600")
+    """The tests that take tens of seconds each, one after the other: some of them measure times."""
     _python(session, "pytest", "-q", "-n", "0", "-m", "slow", "--timeout", "600", *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """The tests that try a rule on generated examples, with many more of these than by default."""
+    wanted = ("--hypothesis-profile", "thorough", "-m", "hypothesis and not slow")
+    _python(session, "pytest", "-q", *wanted, "--timeout", "600", *session.posargs)
 
 
 @nox.session(venv_backend="venv")

@@ -13,8 +13,8 @@ from hypothesis import settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Numbers of examples stand in one place: few of other ones in every run, many in the slow suite
-# (``--hypothesis-profile thorough``). A test whose single example takes long has its own number.
+# Numbers of examples stand in one place: few of other ones in every run, many in the session
+# ``thorough``. A test whose single example takes long has its own number.
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=200, deadline=None)
 settings.load_profile("quick")

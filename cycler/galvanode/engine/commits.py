@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,6 +27,8 @@ COMMIT_EVERY_S = 0.25
 SEAL_EVERY_S = 3600.0
 """Real seconds between seals of a running run."""
 _MOST_FAILURES = 3
+_TAKE_FOR_S = 0.001
+"""Real seconds for which what runs have to store is taken from them at once."""
 _TOLD_EVERY = 1000
 """Commits that fail in a row: a full disk must not be filled with the news of it."""
 
@@ -118,7 +121,7 @@ class Commits:
         be stored and no current may flow.
         """
         async with self._turn:
-            commits = [commit for run in self._table.runs if (commit := self._taken(run)) is not None]
+            commits = await self._all_taken()
             events, self._events = self._events, []
             if commits or events:
                 self._unsaved.append((commits, events))
@@ -181,6 +184,18 @@ class Commits:
         if self.failing:
             for run in self._table.runs:
                 run.trip(f"samples cannot be stored: {error}")
+
+    async def _all_taken(self) -> list[RunCommit]:
+        """Take what every run has to store; with many of them readings get their turn in between."""
+        commits: list[RunCommit] = []
+        began = time.perf_counter()
+        for run in list(self._table.runs):
+            if (commit := self._taken(run)) is not None:
+                commits.append(commit)
+            if time.perf_counter() - began > _TAKE_FOR_S:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        return commits
 
     def _taken(self, run: Run) -> RunCommit | None:
         """Take what a run has to store; a run that cannot give it must not go on."""

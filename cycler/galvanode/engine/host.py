@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 from pathlib import Path
 
 from filelock import FileLock
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _LOCK_WITHIN_S = 10.0
 _WARM_UP_AFTER_S = 2.0
+_SWITCH_S = 0.0005
+"""Seconds for which the thread that stores samples may keep the interpreter from the loop that watches cells."""
 
 
 async def run_engine(data_dir: Path, bench_path: Path, *, speed: float | None, seed: int, resume: bool = True) -> None:
@@ -64,6 +67,7 @@ async def _serve(
         last = journal.last_unix_time_s()
         clock = simulated_clock(speed, SIMULATED_EPOCH_UNIX if last is None else last)
     install_clock(clock)
+    sys.setswitchinterval(_SWITCH_S)
     compiler = ApartCompiler() if speed is None else BesideCompiler()
     station = Station(journal, open_bench(bench, seed), clock, seed, resume=resume, compiler=compiler)
     control = ControlServer(data_dir, station.ask)

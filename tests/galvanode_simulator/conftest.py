@@ -7,34 +7,10 @@ from functools import partial
 
 import pytest
 
-from galvanode.clock import install_clock, process_clock
+from galvanode.testing.instruments import HandClock, time_by_hand
 from galvanode_simulator.cells import PRESETS, Cell, LiSymmetricCell, ResistorCell
 from galvanode_simulator.keithley2450.interface import Keithley2450Interface
 from galvanode_simulator.keithley2450.unit import Keithley2450Unit
-
-
-class HandClock:
-    """Simulated time that stands still until ``pass_time``."""
-
-    speed = 1.0
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def unix(self) -> float:
-        return 1767225600.0 + self.time
-
-    def pass_time(self, seconds: float) -> None:
-        self.time += seconds
-
-    async def sleep_until(self, deadline: float) -> None:
-        raise NotImplementedError
-
-    def actor(self):
-        raise NotImplementedError
 
 
 class Bench2450:
@@ -58,11 +34,8 @@ class Bench2450:
 
 @pytest.fixture
 def clock() -> Iterator[HandClock]:
-    before = process_clock()
-    hand = HandClock()
-    install_clock(hand)
-    yield hand
-    install_clock(before)
+    with time_by_hand() as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ async def read_until_end(watch: Watch, workplace: Workplace, regulate: Regulate 
         try:
             reading = await read()
         except LinkError as error:
-            reading = await workplace.read_again(cycler, error)
+            reading = await workplace.read(cycler, error)
         workplace.reading = reading
         now = now_of()
         asked = summons.why if summons.asked else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from galvanode.engine.ends import CHARGE_TOLERANCE, TIME_TOLERANCE_S, Ending, Moment, Verdict
@@ -164,22 +164,16 @@ class Stopping:
                 if due < math.inf:
                     wake = min(wake, now + max(0.0, due - moment.elapsed))
                 if block is not None and current > 0:
-                    wake = min(wake, now + _charge_left(ending, moment) / current)
+                    wake = min(wake, now + _left(ending.charges, moment.charge) / current)
                 if ending.energies and (power := abs(moment.voltage) * current) > 0:
-                    wake = min(wake, now + _energy_left(ending, moment) / power + _ENERGY_LATE_S)
+                    wake = min(wake, now + _left(ending.energies, moment.energy) / power + _ENERGY_LATE_S)
         return wake
 
 
-def _energy_left(ending: Ending, moment: Moment) -> float:
-    """Return the energy that is missing to the next one that may end a step or a block, J."""
-    reached = moment.energy * (1 + CHARGE_TOLERANCE)
-    return min((energy for energy in ending.energies if energy > reached), default=math.inf) - moment.energy
-
-
-def _charge_left(ending: Ending, moment: Moment) -> float:
-    """Return the charge that is missing to the next one that may end a block, C."""
-    reached = moment.charge * (1 + CHARGE_TOLERANCE)
-    return min((charge for charge in ending.charges if charge > reached), default=math.inf) - moment.charge
+def _left(amounts: Iterable[float], counted: float) -> float:
+    """Return what is missing to the next charge, or energy, that may end a step or a block; infinity for none."""
+    reached = counted * (1 + CHARGE_TOLERANCE)
+    return min((amount for amount in amounts if amount > reached), default=math.inf) - counted
 
 
 def _compared(step: Step, value: Callable[[Operand], float]) -> list[tuple[Condition, float]] | None:

@@ -95,31 +95,30 @@ class Workplace:
             await instrument.make_safe()
             await send()
 
-    async def heard(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask before any current flows: a lost answer, which may end no run, is asked for again."""
-        for attempt in range(2, READ_ATTEMPTS + 1):
+    async def heard(
+        self, ask: Callable[[], Awaitable[T]], failed: str = "not heard", error: LinkError | None = None
+    ) -> T:
+        """Ask; a lost answer, which may end no run, is asked for again. ``error`` is that of a first attempt."""
+        attempt = 1 if error is None else 2
+        while True:
+            if error is not None:
+                self.book.note("link", f"{failed}, attempt {attempt} of {READ_ATTEMPTS}: {error}")
             try:
                 return await ask()
-            except LinkError as error:
-                self.book.note("link", f"not heard, attempt {attempt} of {READ_ATTEMPTS}: {error}")
-        return await ask()
-
-    async def read(self, cycler: CyclerChannel) -> Reading:
-        """Read; a lost answer is asked for again."""
-        try:
-            return await cycler.read()
-        except LinkError as error:
-            return await self.read_again(cycler, error)
-
-    async def read_again(self, cycler: CyclerChannel, error: LinkError) -> Reading:
-        """Read after a failure; bounded, since current flows unwatched meanwhile. Raises ``CommunicationLost``."""
-        for attempt in range(2, READ_ATTEMPTS + 1):
-            self.book.note("link", f"reading failed, attempt {attempt} of {READ_ATTEMPTS}: {error}")
-            try:
-                return await cycler.read()
             except LinkError as again:
-                error = again
-        raise CommunicationLost(str(error))
+                if attempt == READ_ATTEMPTS:
+                    raise
+                attempt, error = attempt + 1, again
+
+    async def read(self, cycler: CyclerChannel, error: LinkError | None = None) -> Reading:
+        """Read, for the first time or after an ``error``; bounded, since current flows unwatched meanwhile.
+
+        Raises ``CommunicationLost``.
+        """
+        try:
+            return await self.heard(cycler.read, "reading failed", error)
+        except LinkError as lost:
+            raise CommunicationLost(str(lost)) from lost
 
     # --- the rest voltage ------------------------------------------------------------------------------
 

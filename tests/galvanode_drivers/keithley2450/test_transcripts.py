@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from galvanode.instrument.roles import Envelope
-from galvanode.testing.transcripts import Verb, after, call, transcripts_of
+from tests.galvanode_drivers.source_measure import SAFE, VERBS
+
+from galvanode.testing.transcripts import call, transcripts_of
 from galvanode_drivers.keithley2450 import FAMILY
 
-ENVELOPE = Envelope(-2.0, 2.0, 0.1)
+OWN = {
+    "identify-other-language": call("identify"),
+    "make-safe-from-idle": SAFE,
+}
 
-
-def verbs() -> dict[str, Verb]:
-    plate, strip = call("source_current", 0.00125), call("source_current", -0.00125)
-    hold = call("source_voltage", 1.25, 0.01)
-    read, safe = call("read"), call("make_safe")
-    return {
-        "identify": call("identify"),
-        "identify-other-model": call("identify"),
-        "identify-other-language": call("identify"),
-        "prepare": call("prepare", ENVELOPE),
-        "rest": after(call("rest"), read),
-        "source-current": after(plate, read, strip, read, call("source_current", 0.0)),
-        "source-current-out-of-range": call("source_current", 1.06),
-        "source-voltage": after(hold, read, call("source_voltage", -0.5, 0.005), read),
-        "source-voltage-after-current": after(strip, hold, read, plate, read),
-        "read-in-compliance": after(call("source_current", 0.05), read),
-        "read-overflow": after(hold, read),
-        "read-output-off": after(plate, read),
-        "refused": plate,
-        "make-safe-from-idle": safe,
-        "make-safe-from-running": after(plate, safe),
-        "make-safe-not-confirmed": safe,
-    }
-
-
-TestTranscripts = transcripts_of(FAMILY, Path(__file__).parent / "transcripts", verbs())
+TestTranscripts = transcripts_of(FAMILY, Path(__file__).parent / "transcripts", VERBS | OWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from galvanode.clock import install_clock, process_clock
 from galvanode.instrument.links.base import LinkError, LinkTimeout, Unfit
 from galvanode.instrument.roles import Envelope, Identity, InstrumentError, SequencedChannel, Unit, UnsafeState
 from galvanode.instrument.schedule import (
@@ -29,6 +28,7 @@ from galvanode.instrument.schedule import (
     ScheduledStep,
     Voltage,
 )
+from galvanode.testing.instruments import HandClock
 from galvanode_drivers.neware.driver import Neware
 from galvanode_drivers.neware.options import NewareOptions
 from galvanode_simulator.cells import CapacitorCell, CapacitorParameters
@@ -38,21 +38,6 @@ from galvanode_simulator.neware.models import MODELS
 
 T = TypeVar("T")
 ENVELOPE = Envelope(2.0, 4.5, 5e-3)
-
-
-class HandClock:
-    """Simulated time that stands still until it is told to move."""
-
-    speed = 1.0
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def unix(self) -> float:
-        return 1767225600.0 + self.time
 
 
 class Link:
@@ -116,16 +101,12 @@ class Box:
         return Neware(self.link, self.options)  # pyright: ignore[reportArgumentType]
 
     def pass_time(self, seconds: float) -> None:
-        self.clock.time += seconds
+        self.clock.pass_time(seconds)
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    before = process_clock()
-    clock = HandClock()
-    install_clock(clock)  # pyright: ignore[reportArgumentType]
-    yield Box(clock, tmp_path)
-    install_clock(before)
+def box(clock: HandClock, tmp_path: Path) -> Box:
+    return Box(clock, tmp_path)
 
 
 def step(number: int, drive: Any, *ends: Ending) -> ScheduledStep:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.galvanode_simulator.conftest import HandClock
 
+from galvanode.testing.instruments import HandClock
 from galvanode_simulator.cells import Cell, ResistorCell
 from galvanode_simulator.emstat4.interface import DEAF_S, EmStat4Interface
 from galvanode_simulator.emstat4.models import MODELS

@@ -11,7 +11,7 @@ import pytest
 from galvanode.instrument.bench import open_bench, read_bench
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import BadReading, Reading
-from galvanode.instrument.roles import Capabilities, InstrumentError, OutOfRange, UnsafeState
+from galvanode.instrument.roles import Capabilities, OutOfRange, UnsafeState
 from galvanode.instrument.tasks import (
     Collected,
     Cutoff,
@@ -23,7 +23,7 @@ from galvanode.instrument.tasks import (
     Sweep,
     Task,
 )
-from galvanode.testing.conformance.unit import UnitConformance
+from galvanode.testing.conformance.driving import DrivingConformance
 from galvanode.testing.instruments import Bound
 
 _UNWATCHED_S = 1000.0
@@ -31,7 +31,7 @@ _AT_THE_START_S = 0.1
 """So late at most comes the sample at a task's start."""
 
 
-class AnalyzerConformance(UnitConformance):
+class AnalyzerConformance(DrivingConformance):
     """What the engine relies on in a channel that carries out whole tasks."""
 
     async def _everything(self, bound: Bound, poll_s: float) -> Collected:
@@ -50,11 +50,12 @@ class AnalyzerConformance(UnitConformance):
         await bound.channel.start(task, cutoffs)
         return await self._everything(bound, poll_s)
 
-    async def _at_work(self, bound: Bound) -> None:
+    async def _at_work(self, bound: Bound) -> Any:
         """A current flows for an hour, three samples of which have been taken: at its start, after 1 and 2 s."""
         await bound.channel.prepare(bound.envelope)
         await bound.channel.start(HoldCurrent(self.family.facts.current, 3600.0, 1.0))
         bound.clock.pass_time(2.5)
+        return bound.channel
 
     def _near(self, value: float) -> Any:
         """Near zero too: a task's first sample is of a range that has not been fitted to it."""
@@ -187,11 +188,6 @@ class AnalyzerConformance(UnitConformance):
 
     # The safe state
 
-    async def _safe(self, bound: Bound) -> None:
-        for _ in range(2):
-            await bound.unit.make_safe()
-            assert bound.is_off()
-
     @pytest.mark.parametrize("unread_s", [0.0, 1000.0])
     async def test_it_is_made_safe_in_the_middle_of_a_task(self, bound: Bound, unread_s: float) -> None:
         """Whether or not somebody has taken what it measured."""
@@ -203,14 +199,7 @@ class AnalyzerConformance(UnitConformance):
     async def test_it_is_made_safe_however_somebody_left_it(self, bound: Bound) -> None:
         """Just switched on, or by another program; without ``prepare``, and at work."""
         await self._safe(bound)
-        for situation, messages in self.family.facts.left.items():
-            for at_work in (False, True):
-                if at_work:
-                    await self._at_work(bound)
-                for message in messages:
-                    bound.say(message)
-                await bound.unit.make_safe()
-                assert bound.is_off(), situation
+        await self._safe_from_what_others_did(bound)
 
     async def test_a_cell_that_does_not_switch_off_is_told(self, bound: Bound) -> None:
         """By every verb that relies on it."""
@@ -221,18 +210,6 @@ class AnalyzerConformance(UnitConformance):
         for verb in (bound.unit.make_safe, bound.channel.abort, lambda: bound.channel.prepare(bound.envelope)):
             with pytest.raises(UnsafeState):
                 await verb()
-        bound.inject()
-        await self._safe(bound)
-
-    @pytest.mark.parametrize("kind", ["drop_reply", "garble", "truncate", "disconnect"])
-    async def test_a_safe_state_that_could_not_be_read_back_is_never_taken_for_safe(
-        self, bound: Bound, kind: str
-    ) -> None:
-        """Whatever happens to the answer."""
-        await self._at_work(bound)
-        bound.inject(kind)
-        with pytest.raises((UnsafeState, LinkError, InstrumentError)):
-            await bound.unit.make_safe()
         bound.inject()
         await self._safe(bound)
 

@@ -10,13 +10,13 @@ import pytest
 from galvanode.instrument.links.base import LinkError
 from galvanode.instrument.reading import BadReading, Reading
 from galvanode.instrument.roles import Capabilities, Envelope, InstrumentError, OutOfRange, UnsafeState
-from galvanode.testing.conformance.unit import UnitConformance
+from galvanode.testing.conformance.driving import DrivingConformance
 from galvanode.testing.instruments import NO_NUMBERS, Bound
 
 _NO_READINGS = ("nan", "9.91E37", "+9.9E37", "-9.9E37", "inf", "", "1.2.3")
 
 
-class CyclerConformance(UnitConformance):
+class CyclerConformance(DrivingConformance):
     """What the engine relies on in a channel that it polls."""
 
     async def _at_work(self, bound: Bound) -> Any:
@@ -43,12 +43,6 @@ class CyclerConformance(UnitConformance):
 
     # The safe state
 
-    async def _safe(self, bound: Bound) -> None:
-        """The unit is made safe, twice, and leaves the cell alone: no current, no voltage held."""
-        for _ in range(2):
-            await bound.unit.make_safe()
-            assert bound.is_off()
-
     async def test_it_is_made_safe_as_it_was_switched_on(self, bound: Bound) -> None:
         """Without ``prepare``."""
         await self._safe(bound)
@@ -74,14 +68,7 @@ class CyclerConformance(UnitConformance):
 
     async def test_it_is_made_safe_however_somebody_left_it(self, bound: Bound) -> None:
         """Another program, or a hand at the front panel; at rest, and at work."""
-        for situation, messages in self.family.facts.left.items():
-            for at_work in (False, True):
-                if at_work:
-                    await self._at_work(bound)
-                for message in messages:
-                    bound.say(message)
-                await bound.unit.make_safe()
-                assert bound.is_off(), situation
+        await self._safe_from_what_others_did(bound)
 
     async def test_it_is_made_safe_after_a_lost_answer(self, bound: Bound) -> None:
         """The first thing that is sent then."""
@@ -101,18 +88,6 @@ class CyclerConformance(UnitConformance):
             await bound.unit.make_safe()
         with pytest.raises(UnsafeState):
             await bound.channel.prepare(bound.envelope)
-        bound.inject()
-        await self._safe(bound)
-
-    @pytest.mark.parametrize("kind", ["drop_reply", "garble", "truncate", "disconnect"])
-    async def test_a_safe_state_that_could_not_be_read_back_is_never_taken_for_safe(
-        self, bound: Bound, kind: str
-    ) -> None:
-        """Whatever happens to the answer."""
-        await self._at_work(bound)
-        bound.inject(kind)
-        with pytest.raises((UnsafeState, LinkError, InstrumentError)):
-            await bound.unit.make_safe()
         bound.inject()
         await self._safe(bound)
 
